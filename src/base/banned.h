@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 #ifndef YM_BANNED_OFF
+#undef sprintf /* macros when the C library checks buffers under clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime ctime atoi atol atof
 #endif
 #endif
