@@ -147,6 +147,9 @@ int ym_slot_get(struct ym_journal *j, const char *path, int idx, struct ym_slot_
 int ym_slot_delete(struct ym_journal *j, const char *path, int idx);
 int ym_slot_each_name(struct ym_journal *j, const char *path, void (*fn)(void *ctx, const struct ym_slot_row *r), void *ctx);
 int ym_slot_each_job(struct ym_journal *j, const char *job, void (*fn)(void *ctx, const struct ym_slot_row *r), void *ctx);
+/* Waiting slots of names in one folder whose job is queued or running since before `queued_before`:
+ * what shows a working note. Cheap in a folder of 100 000 finished names (partial index). */
+int ym_slot_each_waiting(struct ym_journal *j, const char *folder, ym_wall queued_before, void (*fn)(void *ctx, const char *prompt, const struct ym_job_row *job), void *ctx);
 int ym_slot_by_result(struct ym_journal *j, const char *result, struct ym_slot_row *ret);
 
 /* ---- copies: where bytes of a digest lie in the library ---- */
