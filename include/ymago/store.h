@@ -3,9 +3,10 @@
  * reached by the library's visible path (it may be mounted over).
  *
  *   .ymago/            0700
- *     lock             OFD/flock lock of the one engine; holds "PID\n"
+ *     lock             OFD lock of the one engine; holds "PID\n"
  *     journal.db       SQLite
- *     staging/         ID.A.N.part while it is written, ID.A.N.whole when complete and durable
+ *     staging/         ID.A.N.part while it is written, ID.A.N.whole when complete and durable;
+ *                      object-*.part on the way to objects/. A .part found at the start is worthless.
  *     objects/ab/HEX.EXT   history: bytes by their BLAKE2b-256; 0400
  *     .gitignore "*", CACHEDIR.TAG, log, ballast */
 #ifndef YMAGO_STORE_H
@@ -28,9 +29,9 @@ struct ym_store {          /* owned by whoever opened it; read-only after ym_sto
 int ym_store_open(const char *path, bool create, struct ym_store *ret, struct ym_err *e);
 void ym_store_close(struct ym_store *s);
 /* Takes the lock of the library. -EBUSY with a sentence naming the holder's pid. Survives a fork (the
- * child keeps it when the parent exits): flock. */
+ * child keeps it when the parent exits): an open-file-description lock. */
 int ym_store_lock(struct ym_store *s, struct ym_err *e);
-/* pid of the holder, 0 when nobody holds it. Does not take it. */
+/* pid of the holder, 0 when nobody holds it, -1 when it has not written its pid yet. Does not take it. */
 pid_t ym_store_holder(const struct ym_store *s);
 void ym_store_lock_write_pid(struct ym_store *s); /* after a fork */
 
@@ -57,6 +58,7 @@ struct ym_staging; /* one file being written; any one thread at a time */
  * -ENOSPC (YM_LOCAL) before anything is written. A left-over .part of that name is truncated. */
 int ym_staging_new(const struct ym_store *s, const char *name, int64_t expect,
                    struct ym_staging **ret, struct ym_err *e);
+/* All of it or nothing: after -ENOSPC the same bytes may be written again when there is space. */
 int ym_staging_write(struct ym_staging *st, const void *data, size_t len, struct ym_err *e);
 int ym_staging_fd(const struct ym_staging *st);      /* borrowed, O_RDWR: for sniffing the head */
 int64_t ym_staging_size(const struct ym_staging *st);
@@ -96,7 +98,8 @@ int ym_object_remove(const struct ym_store *s, const struct ym_digest *b2, const
 int ym_clone_fd(int from_fd, int to_fd, struct ym_err *e);
 /* Digest of a whole file from offset 0. -EIO, -EINTR never. Any thread; blocks on disk. */
 int ym_digest_fd(int fd, struct ym_digest *ret, int64_t *ret_size);
-/* Writes a small file whole: temporary name beside it, fsync, rename, fsync of the folder. */
+/* Writes a small file whole: temporary name (.ymago-*.tmp) beside it, fsync, rename, fsync of the
+ * folder. name is one component; the mode is exact, whatever the umask. */
 int ym_write_whole(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct ym_err *e);
 /* Reads at most max bytes of a regular file; -EFBIG beyond, -EINVAL when not regular. Caller frees. */
 int ym_read_whole(int dirfd, const char *name, size_t max, char **ret, size_t *ret_len);
