@@ -13,6 +13,7 @@ struct ym_config_sources {
     char *const *environ;      /* NULL = none */
     const char *api_key_file;  /* --api-key-file or NULL */
     const struct ym_secret *api_key; /* --api-key or NULL */
+    const struct ym_config *previous; /* at a reload: keys whose variables are gone since; or NULL */
 };
 /* 0; -EINVAL names file, line, key and the nearest known key; -EPERM for a key file others can read.
  * Environment variables that hold keys are unset in this process once read (pass environ). */
@@ -25,6 +26,10 @@ int64_t ym_config_int(const struct ym_config *c, const char *key);
 double ym_config_num(const struct ym_config *c, const char *key);
 bool ym_config_bool(const struct ym_config *c, const char *key);
 const char *ym_config_str(const struct ym_config *c, const char *key); /* NULL = not set */
+const struct ym_secret *ym_config_secret(const struct ym_config *c, const char *key); /* NULL = not set */
+/* The index-th NAME of [SECTION.NAME] ("destinations", "webhooks", "models", "providers"), or NULL
+ * past the last. Its keys: ym_config_str(c, "destinations.NAME.url"). */
+const char *ym_config_name(const struct ym_config *c, const char *section, size_t index);
 
 struct ym_provider_conf { /* [providers.NAME], borrowed */
     const struct ym_secret *key;   /* NULL = none */
@@ -60,7 +65,9 @@ struct ym_field {
     enum ym_field_type type;
     double min, max;             /* INT, NUM, MONEY */
     const char *const *values;   /* ENUM */
-    bool in_request;             /* changes the output: part of the request hash, goes to the driver */
+    bool in_request;             /* goes into ym_request.params, hence into the request hash; what has
+                                  * a place of its own in ym_request (prompt, negative_prompt, model,
+                                  * provider, references ...) is false here */
     bool in_folder;              /* allowed in folder.toml */
     const char *help;
 };
@@ -73,7 +80,11 @@ int ym_fields_check(const cJSON *raw, const char *source, cJSON **ret, struct ym
 /* The same for a folder.toml: "kind", "prompt", "sidecar" + fields with in_folder. *ret_kind may
  * become YM_KIND_NONE. Secrets, endpoints and budgets upwards are refused by name. */
 int ym_folder_parse(const char *toml, size_t len, cJSON **ret_fields, enum ym_kind *ret_kind, struct ym_err *e);
-/* lower <- upper, field by field; returns a new object. */
+/* The model that fields ask for: "model", else "image_model" / "video_model" / "audio_model" /
+ * "text_model" of that kind. "provider/model" or "model"; borrowed; NULL = none. */
+const char *ym_fields_model(const cJSON *fields, enum ym_kind k);
+/* lower <- upper, field by field; returns a new object. "metadata" is merged key by key; of two
+ * max_usd the smaller one stays. */
 cJSON *ym_fields_merge(const cJSON *lower, const cJSON *upper);
 
 /* ---- cost/budget.toml ---- */
@@ -83,7 +94,7 @@ struct ym_budget { /* micro-dollars; negative = no such limit */
     int bulk_count;
     int grace_seconds;
     double warn_at;
-    cJSON *models, *folders; /* {"name": usd per day} */
+    cJSON *models, *folders, *channels; /* {"name": usd per day}; NULL = none */
 };
 void ym_budget_fini(struct ym_budget *b);
 /* The start values: the contract's, changed by [budget] of the configuration. */
