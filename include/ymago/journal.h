@@ -80,7 +80,8 @@ int ym_job_update(struct ym_journal *j, const struct ym_job_row *r, struct ym_er
 /* The next to run in a lane: state queued, run_at <= now, no bulk, not blocked; by priority
  * (descending), run_at, id. -ENOENT. A partial index keeps it cheap among a million rows. */
 int ym_job_next(struct ym_journal *j, const char *lane, ym_wall now, struct ym_job_row *ret);
-/* Lanes with queued jobs that may run at some time: fn gets the lane, how many, and the earliest run_at. */
+/* Lanes with queued jobs: fn gets the lane, how many are queued (also blocked ones and those in an open
+ * bulk), and the earliest run_at of those that may run (INT64_MAX ms when none may). */
 int ym_job_lanes(struct ym_journal *j, void (*fn)(void *ctx, const char *lane, int64_t n, ym_wall earliest), void *ctx);
 /* All ids in a state, oldest first; held ones optionally of one hold_id / bulk (NULL = any). */
 int ym_job_each_state(struct ym_journal *j, enum ym_state s, void (*fn)(void *ctx, const char *id), void *ctx);
@@ -147,6 +148,8 @@ int ym_slot_get(struct ym_journal *j, const char *path, int idx, struct ym_slot_
 int ym_slot_delete(struct ym_journal *j, const char *path, int idx);
 int ym_slot_each_name(struct ym_journal *j, const char *path, void (*fn)(void *ctx, const struct ym_slot_row *r), void *ctx);
 int ym_slot_each_job(struct ym_journal *j, const char *job, void (*fn)(void *ctx, const struct ym_slot_row *r), void *ctx);
+/* Ids of done jobs that have waiting slots: finished, but on their way to a place. */
+int ym_slot_each_done_waiting(struct ym_journal *j, void (*fn)(void *ctx, const char *job), void *ctx);
 /* Waiting slots of names in one folder whose job is queued or running since before `queued_before`:
  * what shows a working note. Cheap in a folder of 100 000 finished names (partial index). */
 int ym_slot_each_waiting(struct ym_journal *j, const char *folder, ym_wall queued_before, void (*fn)(void *ctx, const char *prompt, const struct ym_job_row *job), void *ctx);
