@@ -55,11 +55,13 @@ struct ym_head {        /* of the final hop; valid during the callback */
 struct ym_net_result {
     int status;            /* 0 = no whole reply head */
     bool sent;             /* at least one byte of the request's head reached a socket */
-    bool complete;         /* the whole body arrived (Content-Length or final chunk) */
+    bool complete;         /* the whole body arrived (Content-Length or final chunk; a status >= 300
+                            * may also end with the connection) */
     struct ym_err err;     /* cls YM_OK when complete (whatever the status); else OFFLINE (nothing was
                             * sent), TRANSIENT (nothing was sent, retry), AMBIGUOUS (sent and pays),
                             * TRANSIENT (sent and safe), INVALID (refused address or scheme), LOCAL
-                            * (the sink failed with ENOSPC...), or the sink's class */
+                            * (the sink failed with ENOSPC...), or the sink's class. A status >= 400
+                            * whose body was cut has the class of its status, even if it pays */
     int64_t bytes_in, bytes_out;
     ym_dur elapsed;
 };
@@ -77,7 +79,7 @@ struct ym_net_sink {
 
 struct ym_net_request { /* everything is copied by ym_net_submit, except piece data and fds, which the
                          * caller keeps alive until done() */
-    const char *method; /* "GET", "POST", "PUT", "DELETE" */
+    const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" */
     const char *url;
     const struct ym_header *headers; /* ends with { 0 } */
     const struct ym_piece *pieces;
