@@ -405,7 +405,8 @@ int ym_sieve_feed(struct ym_sieve *s, const void *data, size_t len)
             err = scan_media(s, &f, &p);
         else
             err = scan_string(s, &f, &p);
-        if (err == 0 && s->place != TEXT && s->doc.len > s->max_document)
+        /* How long a string is counts when it has ended: it may still be dropped. */
+        if (err == 0 && (s->place == TEXT ? s->string_at : s->doc.len) > s->max_document)
             err = -E2BIG;
     }
     s->failed = err < 0;

@@ -5,6 +5,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Under the address sanitizer an absurd size ends the process before we can. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MALLOC_FAILS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MALLOC_FAILS 0
+#endif
+#endif
+#ifndef MALLOC_FAILS
+#define MALLOC_FAILS 1
+#endif
+
 static void memory_is_zeroed(void **state)
 {
     (void)state;
@@ -89,10 +101,10 @@ static void the_end_is_in_words(void **state)
     char text[1024];
     assert_true(aborts(break_a_promise, text, sizeof text));
     assert_non_null(strstr(text, "1 + 1 == 3"));
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer ends such a call itself */
-    assert_true(aborts(want_too_much, text, sizeof text));
-    assert_non_null(strstr(text, "no memory"));
-#endif
+    if (MALLOC_FAILS) {
+        assert_true(aborts(want_too_much, text, sizeof text));
+        assert_non_null(strstr(text, "no memory"));
+    }
 }
 
 int main(void)

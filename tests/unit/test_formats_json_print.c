@@ -51,8 +51,37 @@ static void keys_are_sorted_by_byte(void **state)
     /* printing keeps the order */
     YM_AUTOFREE char *printed = ym_json_print(v, false);
     assert_memory_equal(printed, "{\"b\":0,\"a\":1", 12);
-    YM_AUTOFREE char *pretty = ym_json_print(v, true);
-    assert_non_null(strchr(pretty, '\n'));
+}
+
+static void people_read_it_indented(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"b\":[1,{\"x\":null}],\"a\":{},\"c\":[],\"d\":\"\"}";
+    YM_AUTOJSON cJSON *v = NULL;
+    assert_int_equal(ym_json_parse(text, strlen(text), 1000, &v, NULL), 0);
+    YM_AUTOFREE char *pretty = ym_json_print(v, true), *plain = ym_json_print(v, false);
+    assert_string_equal(pretty, "{\n  \"b\": [\n    1,\n    {\n      \"x\": null\n    }\n  ],\n"
+                                "  \"a\": {},\n  \"c\": [],\n  \"d\": \"\"\n}");
+    assert_string_equal(plain, text);
+}
+
+static void numbers_come_back_exactly(void **state)
+{
+    (void)state;
+    static const struct {
+        double d;
+        const char *text;
+    } rows[] = {{9007199254740991.0, "9007199254740991"},
+                {0.1, "0.1"},
+                {0.0336, "0.0336"},
+                {0.1 + 0.2, "0.30000000000000004"},
+                {1e300, "1e+300"},
+                {2251799813685249.5, "2251799813685249.5"}};
+    for (size_t i = 0; i < YM_COUNT(rows); i++) {
+        YM_AUTOJSON cJSON *v = cJSON_CreateNumber(rows[i].d);
+        YM_AUTOFREE char *text = ym_json_print(v, false);
+        assert_string_equal(text, rows[i].text);
+    }
 }
 
 /* What comes back from the canonical text is the same value. */
@@ -76,6 +105,8 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(strings),
         cmocka_unit_test(keys_are_sorted_by_byte),
+        cmocka_unit_test(people_read_it_indented),
+        cmocka_unit_test(numbers_come_back_exactly),
         cmocka_unit_test(it_is_a_fixed_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
