@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""A strict fake of Google's generativelanguage API: models and generateContent.
+
+    gemini.py --port 0 [--small] [--latency 0.5] [--error-rate 0.1 --seed 7] [--key KEY]
+
+Needs python3-pil. Prints "PORT n" once it listens. What the service refuses is refused with its own errors; what it
+takes is answered with real pictures. server.py describes how to make it misbehave and how to look
+at what it was asked. Behaviours of its own:
+    refuse       reason (promptFeedback.blockReason, default SAFETY); not billed
+    finish       reason (finishReason, default NO_IMAGE), text, message: no picture; billed
+    thoughts     thought parts with a draft picture, asked for or not
+    pictures     count: several pictures in one answer
+    text_after   a text part behind the picture too
+    half_base64  the base64 ends in the middle of a group
+    bad_base64   a character in it that is none
+    half_picture whole base64 of half a picture
+    fake_type    text (default: an SVG), mime (default image/png): other bytes in place of the picture
+    no_parts     a candidate without content
+"""
+import argparse
+import base64
+import collections
+import hashlib
+import json
+import re
+import threading
+
+import server
+from gemini_check import Invalid, check
+from pictures import picture
+from server import Answer, Refusal
+
+RPC = "type.googleapis.com/google.rpc."
+STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+          409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED", 500: "INTERNAL",
+          501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+MESSAGE = {429: "You exceeded your current quota, please check your plan and billing details.",
+           500: "An internal error has occurred. Please retry or report in "
+                "https://developers.generativeai.google/guide/troubleshooting",
+           503: "The model is overloaded. Please try again later.",
+           504: "The request timed out. Please try again."}
+
+RATIOS = {"1:1": (1024, 1024), "2:3": (848, 1264), "3:2": (1264, 848), "3:4": (896, 1200),
+          "4:3": (1200, 896), "4:5": (928, 1152), "5:4": (1152, 928), "9:16": (768, 1376),
+          "16:9": (1376, 768), "21:9": (1584, 672)}
+WIDE_RATIOS = {**RATIOS, "1:4": (512, 2064), "4:1": (2064, 512), "1:8": (352, 2928),
+               "8:1": (2928, 352)}
+OLD_RATIOS = {"1:1": (1024, 1024), "2:3": (832, 1248), "3:2": (1248, 832), "3:4": (864, 1184),
+              "4:3": (1184, 864), "4:5": (896, 1152), "5:4": (1152, 896), "9:16": (768, 1344),
+              "16:9": (1344, 768), "21:9": (1536, 672)}
+SCALE = {"512": 0.5, "1K": 1, "2K": 2, "4K": 4}
+
+
+class Model:
+    """tokens: of one picture, by size. A text model has no ratios."""
+
+    def __init__(self, name, ratios=None, tokens=None, mime="image/jpeg", references=14,
+                 thinks=True):
+        self.name, self.ratios, self.tokens = name, ratios or {}, tokens or {}
+        self.sizes, self.mime, self.references, self.thinks = list(self.tokens), mime, references, thinks
+        self.makes_images = bool(ratios)
+
+
+MODELS = {m.name: m for m in (
+    Model("gemini-nano-banana-2.1", WIDE_RATIOS, {"1K": 1120, "2K": 1680, "4K": 3760}),
+    Model("gemini-3-pro-image", RATIOS, {"1K": 1120, "2K": 1120, "4K": 2000}),
+    Model("gemini-3.1-flash-lite-image", RATIOS, {"1K": 1120}),
+    Model("gemini-2.5-flash-image", OLD_RATIOS, {"1K": 1290}, mime="image/png", references=3,
+          thinks=False),
+    Model("gemini-3.8-flash"), Model("gemini-3.5-flash"), Model("gemini-3.5-flash-lite"),
+    Model("gemini-3.1-pro-preview"))}
+RETIRED = re.compile(r"imagen-4\.0-.*|veo-(2\.0|3\.0|3\.1)-.*|gemini-3\.1-flash-image.*"
+                     r"|gemini-2\.5-(flash|pro|flash-lite)")
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def error_json(code, message, details=(), status=None):
+    error = {"code": code, "message": message, "status": status or STATUS.get(code, "UNKNOWN")}
+    if details:
+        error["details"] = list(details)
+    return json.dumps({"error": error}, indent=2).encode()
+
+
+def refuse(code, message, *details):
+    raise Refusal(code, error_json(code, message, details))
+
+
+def quota_details(b):
+    per = "PerDay" if b.get("quota") == "day" else "PerMinute"
+    out = [{"@type": RPC + "Help", "links": [{
+        "description": "Learn more about Gemini API quotas",
+        "url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
+        {"@type": RPC + "QuotaFailure", "violations": [{
+            "quotaMetric": "generativelanguage.googleapis.com/generate_content_paid_tier_requests",
+            "quotaId": f"GenerateRequests{per}PerProjectPerModel",
+            "quotaDimensions": {"location": "global", "model": "gemini-nano-banana-2.1"},
+            "quotaValue": "10"}]}]
+    if "retry_delay" in b:
+        out.append({"@type": RPC + "RetryInfo", "retryDelay": b["retry_delay"]})
+    return out
+
+
+def of_schema(schema, depth=0):
+    """The plainest value that a JSON schema takes."""
+    if "const" in schema or schema.get("enum"):
+        return schema.get("const", (schema.get("enum") or [None])[0])
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    kind = (kind[0] if isinstance(kind, list) else kind).lower()
+    if kind == "object":
+        return {k: of_schema(v, depth + 1) for k, v in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [of_schema(schema.get("items", {}), depth + 1)] * max(1, schema.get("minItems", 1))
+    if kind in ("integer", "number"):
+        return max(schema.get("minimum", 7), min(7, schema.get("maximum", 7)))
+    return {"boolean": True, "null": None}.get(kind, "A plain answer.")
+
+
+class Generation:
+    """A good answer to one checked request."""
+
+    def __init__(self, model, request, seed_bytes, shrink):
+        self.model, self.seed_bytes, self.shrink = model, seed_bytes, shrink
+        self.config = request.get("generationConfig", {})
+        self.contents = request["contents"]
+        self.asked = self.config.get("responseModalities",
+                                     ["TEXT", "IMAGE"] if model.makes_images else ["TEXT"])
+        self.pictures = int(model.makes_images and "IMAGE" in self.asked)
+        self.thoughts = self.config.get("thinkingConfig", {}).get("includeThoughts", False)
+        self.text_after = False
+
+    def size(self):
+        image = self.config.get("imageConfig", {})
+        w, h = self.model.ratios[image.get("aspectRatio", "1:1")]
+        scale = SCALE[image.get("imageSize", "1K")]
+        return [max(8, int(x * scale) // self.shrink) for x in (w, h)]
+
+    def draw(self, what, mime=None):
+        return picture(self.seed_bytes + what.encode(), *self.size(), mime or self.model.mime)
+
+    def blob(self, data, mime):
+        return {"inlineData": {"mimeType": mime, "data": base64.b64encode(data).decode()}}
+
+    def words(self):
+        if self.config.get("responseMimeType") == "application/json":
+            schema = self.config.get("responseJsonSchema") or self.config.get("responseSchema") or {}
+            return json.dumps(of_schema(schema))
+        if self.model.makes_images:
+            return "Here is the picture."
+        return "An answer to: " + " ".join(p["text"] for p in self.contents[-1]["parts"]
+                                           if "text" in p)[:200]
+
+    def parts(self):
+        out = []
+        if self.thoughts and self.model.thinks:
+            out.append({"text": "**Planning**\n\nA draft comes first.", "thought": True})
+            if self.pictures:
+                out.append({**self.blob(self.draw("draft"), self.model.mime), "thought": True})
+        if "TEXT" in self.asked:
+            out.append({"text": self.words()})
+        for i in range(self.pictures):
+            out.append(self.blob(self.draw(f"final{i}"), self.model.mime))
+        if self.text_after:
+            out.append({"text": "I hope that you like it."})
+        if self.model.thinks and out:
+            out[-1 - self.text_after]["thoughtSignature"] = base64.b64encode(
+                hashlib.sha512(self.seed_bytes).digest()).decode()
+        return out
+
+    def usage(self, pictures):
+        text = sum(len(p.get("text", "")) for c in self.contents for p in c["parts"])
+        images = sum("inlineData" in p for c in self.contents for p in c["parts"])
+        size = self.config.get("imageConfig", {}).get("imageSize", "1K")
+        prompt, made = max(1, text // 4), pictures * self.model.tokens.get(size, 0)
+        details = [{"modality": "TEXT", "tokenCount": prompt}]
+        if images:
+            details.append({"modality": "IMAGE", "tokenCount": 258 * images})
+        words, thoughts = 5, 180 if self.model.thinks else 0
+        out = {"promptTokenCount": prompt + 258 * images, "candidatesTokenCount": made + words,
+               "totalTokenCount": prompt + 258 * images + made + words + thoughts,
+               "promptTokensDetails": details}
+        if made:
+            out["candidatesTokensDetails"] = [{"modality": "IMAGE", "tokenCount": made}]
+        if thoughts:
+            out["thoughtsTokenCount"] = thoughts
+        return out
+
+    def answer(self, candidate=None, pictures=None, **more):
+        candidate = candidate or {"content": {"parts": self.parts(), "role": "model"},
+                                  "finishReason": "STOP", "index": 0}
+        body = {"candidates": [candidate],
+                "usageMetadata": self.usage(self.pictures if pictures is None else pictures),
+                "modelVersion": self.model.name,
+                "responseId": hashlib.sha256(self.seed_bytes).hexdigest()[:22], **more}
+        text = json.dumps(body, indent=2).encode()
+        at = text.rfind(b'"data": "')
+        return Answer(text, paid=True, chunked=True, media_at=at + 9 if at >= 0 else None)
+
+
+class Gemini:
+    kinds = {"refuse", "finish", "thoughts", "pictures", "text_after", "half_base64", "bad_base64",
+             "half_picture", "fake_type", "no_parts"}
+
+    def __init__(self, options):
+        self.options = options
+        self.lock = threading.Lock()
+        self.seen = collections.Counter()
+        self.state = None  # the server's; set when it runs
+
+    # ---- who and what ----
+
+    def key_of(self, x):
+        url_key = re.search(r"(?:^|&)key=([^&]*)", x.query)
+        if url_key:
+            self.state.count(key_in_url=1)
+        return x.headers.get("x-goog-api-key") or (url_key and url_key[1])
+
+    def check_key(self, x):
+        key = self.key_of(x)
+        if not key:
+            refuse(403, "Method doesn't allow unregistered callers (callers without established "
+                        "identity). Please use API Key or other form of API consumer identity to call "
+                        "this API.")
+        if key != self.options.key:
+            self.state.count(wrong_key=1)
+            refuse(400, "API key not valid. Please pass a valid API key.",
+                   {"@type": RPC + "ErrorInfo", "reason": "API_KEY_INVALID",
+                    "domain": "googleapis.com",
+                    "metadata": {"service": "generativelanguage.googleapis.com"}},
+                   {"@type": RPC + "LocalizedMessage", "locale": "en-US",
+                    "message": "API key not valid. Please pass a valid API key."})
+
+    def model(self, name, method):
+        if name in self.options.retire or RETIRED.fullmatch(name):
+            refuse(404, f"This model models/{name} is no longer available. Please update your code to "
+                        "use a newer model for the latest features and improvements.")
+        if name not in MODELS:
+            refuse(404, f"models/{name} is not found for API version v1beta, or is not supported for "
+                        f"{method}. Call ListModels to see the list of available models and their "
+                        "supported methods.")
+        return MODELS[name]
+
+    def read_json(self, x):
+        kind = x.headers.get("Content-Type", "application/json").split(";")[0].strip().lower()
+        if kind != "application/json":
+            refuse(400, f'Invalid JSON payload received. Content type "{kind}" is not JSON.')
+        try:
+            def no_constant(name):
+                raise ValueError(f"Unexpected token: {name}")
+            return json.loads(x.body.decode("utf-8"), parse_constant=no_constant)
+        except (ValueError, RecursionError) as e:
+            refuse(400, f"Invalid JSON payload received. {e}")
+
+    # ---- routes ----
+
+    def handle(self, x):
+        routes = [("POST", r"/v1beta/models/([^/:]+):generateContent", self.generate),
+                  ("GET", r"/v1beta/models", self.list_models),
+                  ("GET", r"/v1beta/models/([^/:]+)", self.get_model)]
+        for method, pattern, function in routes:
+            m = re.fullmatch(pattern, x.path)
+            if m and x.method == method:
+                self.check_key(x)
+                return function(x, *m.groups())
+        raise Refusal(404, b"<!DOCTYPE html>\n<title>Error 404 (Not Found)!!1</title>\n",
+                      [("X-Fake", "no such route")])
+
+    def model_json(self, m):
+        return {"name": "models/" + m.name, "version": "001", "displayName": m.name,
+                "inputTokenLimit": 65536, "outputTokenLimit": 32768,
+                "supportedGenerationMethods": ["generateContent", "countTokens"],
+                "thinking": m.thinks}
+
+    def list_models(self, x):
+        names = [m for m in MODELS.values() if m.name not in self.options.retire]
+        return Answer(json.dumps({"models": [self.model_json(m) for m in names]}, indent=2).encode())
+
+    def get_model(self, x, name):
+        return Answer(json.dumps(self.model_json(self.model(name, "GetModel")), indent=2).encode())
+
+    def generate(self, x, name):
+        model = self.model(name, "generateContent")
+        body = self.read_json(x)
+        try:
+            request = check(model, body)
+        except Invalid as e:
+            details = [{"@type": RPC + "BadRequest", "fieldViolations": e.violations}] \
+                if e.violations else []
+            refuse(400, e.message, *details)
+        for part in (p for c in request["contents"] for p in c["parts"] if "fileData" in p):
+            uri = part["fileData"].get("fileUri", "")
+            refuse(403, f"You do not have permission to access the File {uri.rsplit('/', 1)[-1]} or it "
+                        "may not exist.")
+        x.prompt = " ".join(p["text"] for p in request["contents"][-1]["parts"] if "text" in p)
+        x.generation = Generation(model, request, self.seed_bytes(x, request), self.options.shrink)
+        return x.generation.answer()
+
+    def seed_bytes(self, x, request):
+        """Equal requests give equal pictures with a seed, and each its own without one."""
+        digest = hashlib.sha256(x.path.encode() + b"\0" + x.body).digest()
+        if "seed" in request.get("generationConfig", {}):
+            return digest
+        with self.lock:
+            self.seen[digest] += 1
+            return digest + str(self.seen[digest]).encode()
+
+    # ---- misbehaviour ----
+
+    def error_body(self, status, b, message):
+        if status == 400 and b.get("reason") == "FAILED_PRECONDITION":
+            return error_json(400, "User location is not supported for the API use.",
+                              status="FAILED_PRECONDITION")
+        text = message or b.get("message") or MESSAGE.get(status, "Something is wrong.")
+        details = []
+        if status == 429 and not b.get("bare"):
+            details = quota_details(b)
+            if "retry_delay" in b:
+                text += f" Please retry in {b['retry_delay']}."
+        elif "retry_delay" in b:
+            details = [{"@type": RPC + "RetryInfo", "retryDelay": b["retry_delay"]}]
+        return error_json(status, text, details)
+
+    def broken_answer(self, x, b, answer):
+        make = getattr(self, "make_" + b["do"], None)
+        return make(x.generation, b, answer) if make else None
+
+    def make_refuse(self, g, b, answer):
+        usage = {"promptTokenCount": 9, "totalTokenCount": 9}
+        return Answer(json.dumps({"promptFeedback": {"blockReason": b.get("reason", "SAFETY")},
+                                  "usageMetadata": usage, "modelVersion": g.model.name},
+                                 indent=2).encode())
+
+    def make_finish(self, g, b, answer):
+        candidate = {"finishReason": b.get("reason", "NO_IMAGE"), "index": 0}
+        if "text" in b:
+            candidate["content"] = {"parts": [{"text": b["text"]}], "role": "model"}
+        if "message" in b:
+            candidate["finishMessage"] = b["message"]
+        return g.answer(candidate, pictures=0)
+
+    def make_no_parts(self, g, b, answer):
+        return g.answer({"content": {"role": "model"}, "finishReason": "STOP", "index": 0}, pictures=0)
+
+    def make_thoughts(self, g, b, answer):
+        g.thoughts = True
+        return g.answer()
+
+    def make_text_after(self, g, b, answer):
+        g.text_after = True
+        return g.answer()
+
+    def make_pictures(self, g, b, answer):
+        g.pictures = b.get("count", 2)
+        return g.answer()
+
+    def replaced(self, g, change):
+        """The good answer with the base64 of its last picture changed."""
+        parts = g.parts()
+        for p in reversed(parts):
+            if "inlineData" in p:
+                p["inlineData"].update(change(p["inlineData"]))
+                break
+        return g.answer({"content": {"parts": parts, "role": "model"}, "finishReason": "STOP",
+                         "index": 0})
+
+    def make_half_base64(self, g, b, answer):
+        return self.replaced(g, lambda i: {"data": i["data"][:len(i["data"]) // 8 * 4 + 1]})
+
+    def make_bad_base64(self, g, b, answer):
+        def spoil(i):
+            middle = len(i["data"]) // 2
+            return {"data": i["data"][:middle] + "*" + i["data"][middle + 1:]}
+        return self.replaced(g, spoil)
+
+    def make_half_picture(self, g, b, answer):
+        def halve(i):
+            data = base64.b64decode(i["data"])
+            return {"data": base64.b64encode(data[:len(data) // 2]).decode()}
+        return self.replaced(g, halve)
+
+    def make_fake_type(self, g, b, answer):
+        data = server.bytes_of(b) or SVG.encode()
+        return self.replaced(g, lambda i: {"mimeType": b.get("mime", "image/png"),
+                                           "data": base64.b64encode(data).decode()})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    server.add_options(parser)
+    parser.add_argument("--small", dest="shrink", action="store_const", const=16, default=1,
+                        help="pictures of a sixteenth of the width and height")
+    parser.add_argument("--retire", action="append", default=[], metavar="MODEL",
+                        help="this model is no longer available")
+    options = parser.parse_args()
+    server.run(Gemini(options), options)
+
+
+if __name__ == "__main__":
+    main()
