@@ -2,14 +2,11 @@
 #ifndef YM_TESTS_STORE_FIXTURE_H
 #define YM_TESTS_STORE_FIXTURE_H
 
+#include "unit.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <ymago/store.h>
 
 #include "tmpdir.h"
