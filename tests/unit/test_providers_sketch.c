@@ -46,8 +46,13 @@ static bool same(const struct sketch_wish *a, const struct sketch_wish *b)
 
 static void test_same_wish_same_bytes(void **state)
 {
-    static const char *const prompts[] = {
-        "a sunset over mountains", "city at night", "reef with fish", "joy", "storm at sea", "cat"};
+    static const char *const prompts[] = {"a sunset over mountains",
+                                          "city at night",
+                                          "reef with fish",
+                                          "joy",
+                                          "storm at sea",
+                                          "cat",
+                                          "\xe5\xa4\x95\xe6\x97\xa5\xe3\x81\xa8\xe5\xb1\xb1"};
     (void)state;
     for (size_t i = 0; i < YM_COUNT(prompts); i++) {
         struct sketch_wish a = wish(prompts[i], 7), b = a;

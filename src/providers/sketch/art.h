@@ -105,6 +105,7 @@ enum figure { /* in the order in which one is preferred as the subject */
               FIG_COUPLE,
               FIG_PERSON,
               FIG_CHILD,
+              FIG_BUST, /* of a person, for portraits */
               FIG_BICYCLE,
               FIG_BOAT,
               FIG_SHIP,
@@ -196,6 +197,9 @@ static inline void stop_rgb(cairo_pattern_t *p, double at, struct rgb c, double 
 /* ---- sky ---- */
 void sky_paint(struct art *a); /* gradient, glow, clouds, stars, aurora, sun or moon */
 void sky_birds(struct art *a, int n, double x, double y, double size);
+/* A shaft of light from x,y, soft at its sides and fading with the distance. */
+void sky_shaft(struct art *a, double x, double y, double angle, double half, double len,
+               struct rgb c, double alpha);
 void night_stars(struct art *a, double to_y, double density);
 void night_moon(struct art *a);
 void night_space(struct art *a); /* a whole picture of nebula, stars and planets */
@@ -249,6 +253,9 @@ bool figures_any(const struct art *a, uint32_t mask);
 /* One outline, its foot's middle at x,y, `height` high; flip mirrors it. The path is filled. */
 void figure_draw(struct art *a, enum figure f, double x, double y, double height, bool flip,
                  struct rgb c);
+/* The same, shaded from top to bottom. */
+void figure_shade(struct art *a, enum figure f, double x, double y, double height, bool flip,
+                  struct rgb top, struct rgb bottom);
 
 /* ---- last touches ---- */
 void finish_weather(struct art *a); /* rain, snow, fog over everything */

@@ -81,8 +81,10 @@ static int blocks_plan(const struct art *a, struct rng *r, double t, double foot
         double core = exp(-pow((mid - 0.3 - 0.4 * (noise1(s, t * 2 + 3) + 0.5)) / 0.32, 2));
         double tall =
             a->scale * (0.10 + 0.36 * core * (1 - 0.55 * t) + 0.05 * t) * rng_in(r, 0.45, 1.15);
-        if (rng_chance(r, 0.07))
-            tall *= 1.35, w *= 0.75;
+        if (rng_chance(r, 0.07)) {
+            tall *= 1.35;
+            w *= 0.75;
+        }
         b[n++] = (struct block){floor(x), floor(w) + 1, floor(foot - tall), foot,
                                 rng_chance(r, 0.62) ? 0 : 1 + rng_below(r, 5)};
         x += w * rng_in(r, 0.86, 1.12);
@@ -190,6 +192,30 @@ static void bridge_draw(struct art *a, double y)
     }
 }
 
+/* Somebody in the city sits or stands on a roof across from it. */
+static void rooftop_paint(struct art *a)
+{
+    const uint32_t seated = (1u << FIG_WHALE) - 1;
+    const uint32_t folk = 1u << FIG_COUPLE | 1u << FIG_PERSON | 1u << FIG_CHILD | 1u << FIG_BICYCLE;
+    YM_AUTOFREE double *line = ym_alloc_array((size_t)a->w, sizeof(double));
+    double y = floor(a->h * 0.85), ledge = fmax(2, a->unit * 0.016);
+    cairo_t *cr = a->cr;
+    for (int x = 0; x < a->w; x++)
+        line[x] = y;
+    if (figures_any(a, seated | folk)) {
+        set_rgb(cr, mix(a->pal.near, a->pal.haze, 0.10), 1);
+        cairo_rectangle(cr, 0, y, a->w, a->h);
+        cairo_fill(cr);
+        set_rgb(cr, mix(a->pal.near, a->pal.glow, 0.28), 1);
+        cairo_rectangle(cr, 0, y, a->w, fmax(1, ledge * 0.16));
+        cairo_fill(cr);
+        set_rgb(cr, mix(a->pal.near, a->pal.haze, 0.04), 1);
+        cairo_rectangle(cr, 0, y + ledge, a->w, a->h);
+        cairo_fill(cr);
+    }
+    figures_paint(a, line);
+}
+
 void city_paint(struct art *a)
 {
     struct rng r = art_rng(a, "city");
@@ -205,12 +231,12 @@ void city_paint(struct art *a)
     street_glow(a, mixd(far, shore, water ? 1 : 0.72));
     if (!water) {
         layer_draw(a, 1.0, shore, "blocks 3");
-        figures_paint(a, NULL);
+        rooftop_paint(a);
         return;
     }
     if (rng_chance(&r, 0.4))
         bridge_draw(a, shore);
     water_paint(a, shore, a->h, 0.22);
     figures_afloat(a, shore, a->h);
-    figures_paint(a, NULL);
+    rooftop_paint(a);
 }

@@ -69,13 +69,19 @@ static void light_place(struct art *a, struct rng *r)
 static void subject_light(struct art *a)
 {
     const uint32_t big = (1u << FIG_WHALE) - 1;
-    const uint32_t folk = 1u << FIG_COUPLE | 1u << FIG_PERSON | 1u << FIG_CHILD | 1u << FIG_BICYCLE;
+    const uint32_t folk =
+        1u << FIG_COUPLE | 1u << FIG_PERSON | 1u << FIG_CHILD | 1u << FIG_BICYCLE | 1u << FIG_BUST;
     if (!(a->sc.figures & (big | folk)) || a->sc.hour == AT_DAY ||
         a->sc.places & (IN_CITY | IN_SPACE))
         return;
     a->subject = true;
     a->sun_r = a->scale * (a->sc.figures & big ? 0.17 : 0.13);
     a->sun_y = a->h * 0.80 - a->scale * (a->sc.figures & big ? 0.21 : 0.17);
+    if (figures_any(a, 1u << FIG_BUST)) { /* the head before the disc */
+        a->sun_r = a->unit * 0.30;
+        a->sun_x = a->w * 0.5;
+        a->sun_y = a->h - 0.62 * fmin(a->unit * 0.85, a->h * 0.7);
+    }
     a->horizon = fmax(a->horizon, a->sun_y + a->sun_r * 0.3);
     if (a->night)
         a->sc.extras |= WITH_MOON;
@@ -88,16 +94,21 @@ static void ground_paint(struct art *a)
     struct rng r = art_rng(a, "ground");
     double y = a->h * rng_in(&r, 0.90, 0.95), amp = a->h * rng_in(&r, 0.04, 0.10);
     bool flowers =
-        a->sc.extras & WITH_FLOWERS || (a->sc.places & IN_MEADOW && a->sc.season <= SEASON_SUMMER);
-    if (flowers)
-        y = a->h * 0.76, amp = a->h * 0.06;
-    if (a->subject)
-        y = a->h * 0.84, amp = a->h * 0.05;
+        a->sc.extras & WITH_FLOWERS ||
+        (a->sc.places & IN_MEADOW && a->sc.season <= SEASON_SUMMER && rng_chance(&r, 0.5));
+    if (flowers || a->subject) {
+        y = a->h * (a->subject ? 0.84 : 0.76);
+        amp = a->h * 0.055;
+    }
     YM_AUTOFREE double *line = land_foreground(a, y, amp);
     if (a->sc.places & (IN_MOUNTAINS | IN_FOREST) && !(a->sc.extras & WITH_TREES) &&
         rng_chance(&r, 0.75))
         tree_frame(a, line, a->scale * rng_in(&r, 0.34, 0.55));
-    if (a->sc.extras & WITH_TREES || (a->sc.places & IN_MEADOW && rng_chance(&r, 0.5))) {
+    const uint32_t built =
+        1u << FIG_CASTLE | 1u << FIG_LIGHTHOUSE | 1u << FIG_WINDMILL | 1u << FIG_HOUSE;
+    bool tree =
+        a->sc.places & IN_MEADOW && !figures_any(a, built | 1u << FIG_BUST) && rng_chance(&r, 0.5);
+    if (a->sc.extras & WITH_TREES || tree) {
         struct rgb leaf =
             a->sc.season == SEASON_SPRING || a->sc.ntints
                 ? mix(a->pal.leaf, hex(0xf4a8c0), a->sc.season == SEASON_SPRING ? 0.75 : 0)
@@ -106,6 +117,16 @@ static void ground_paint(struct art *a)
         tree_broad(a, &r, x, line[(int)x] + a->h * 0.01, a->scale * rng_in(&r, 0.40, 0.56), leaf,
                    mix(a->pal.near, hex(0x3a2618), 0.3 * a->pal.light));
     }
+    for (int i = 1; flowers && i < 6; i++) { /* grass down to our feet */
+        double t = i / 5.0;
+        for (int x = 0; x < a->w; x++)
+            line[x] += a->h * 0.05;
+        tree_grass(a, line, a->scale * (0.022 + 0.035 * t),
+                   mix(mix(a->pal.near, a->pal.leaf, 0.55), a->pal.near, 0.6 * t),
+                   i % 2 ? "blades" : "stalks");
+    }
+    for (int x = 0; flowers && x < a->w; x++)
+        line[x] -= a->h * 0.25;
     figures_paint(a, line);
     if (flowers && a->sc.season != SEASON_WINTER)
         tree_flowers(a, line, a->unit * 0.020, "flowers");
@@ -144,8 +165,10 @@ static void art_compose(struct art *a)
     struct rng r = art_rng(a, "light");
     palette_pick(&a->pal, &a->sc, &r);
     light_place(a, &r);
-    if (a->sc.places == IN_SKY)
-        a->horizon = a->h * 0.94, a->sun_y = fmin(a->sun_y * 1.3, a->h * 0.7);
+    if (a->sc.places == IN_SKY) {
+        a->horizon = a->h * 0.94;
+        a->sun_y = fmin(a->sun_y * 1.3, a->h * 0.7);
+    }
     subject_light(a);
     if (a->sc.places & IN_ABSTRACT) {
         abstract_paint(a);

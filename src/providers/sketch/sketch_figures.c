@@ -81,19 +81,8 @@ static void beam_draw(struct art *a, double x, double y)
 {
     if (a->pal.light > 0.4)
         return;
-    for (int side = 0; side < 2; side++) {
-        double to = side ? 1 : -1, len = a->scale * 0.75;
-        cairo_pattern_t *p = cairo_pattern_create_radial(x, y, 0, x, y, len);
-        stop_rgb(p, 0, hex(0xfff2c8), 0.75);
-        stop_rgb(p, 0.25, hex(0xffe8b0), 0.25);
-        stop_rgb(p, 1, hex(0xffe8b0), 0);
-        cairo_set_source(a->cr, p);
-        cairo_move_to(a->cr, x, y);
-        cairo_line_to(a->cr, x + to * len, y - len * (side ? 0.02 : 0.16));
-        cairo_line_to(a->cr, x + to * len, y + len * (side ? 0.14 : 0.0));
-        cairo_fill(a->cr);
-        cairo_pattern_destroy(p);
-    }
+    sky_shaft(a, x, y, -0.06, 0.075, a->scale * 0.95, hex(0xfff2c8), 1.5);
+    sky_shaft(a, x, y, M_PI + 0.07, 0.075, a->scale * 0.95, hex(0xfff2c8), 1.5);
 }
 
 static void building_stand(struct art *a, struct rng *r, const double *line)
@@ -140,14 +129,14 @@ static void subjects_stand(struct art *a, struct rng *r, const double *line)
              : f == FIG_RABBIT  ? 0.6
              : f == FIG_OWL     ? 0.7
                                 : 1;
-        if (a->sc.extras & WITH_PORTRAIT && folk)
-            s *= 1.8;
+        if (f == FIG_BUST)
+            s = fmin(a->unit * 0.85, a->h * 0.7);
         double x =
             a->sun_x +
             (n == 0 ? rng_in(r, -0.02, 0.02) : (n % 2 ? -0.17 : 0.17) * ((n + 1) / 2)) * a->scale;
         x = clampd(x, s * 0.5, a->w - s * 0.5);
-        figure_lit(a, f, x, ground_under(a, line, x, s * 0.5) + s * 0.015, s,
-                   n ? rng_chance(r, 0.5) : a->sun_x < a->w / 2.0);
+        double y = f == FIG_BUST ? a->h : ground_under(a, line, x, s * 0.5) + s * 0.015;
+        figure_lit(a, f, x, y, s, n ? rng_chance(r, 0.5) : a->sun_x < a->w / 2.0);
         if (++n == 3)
             break;
     }
@@ -275,29 +264,64 @@ static void mirror_under(struct art *a, enum figure f, double x, double y, doubl
     cairo_restore(cr);
 }
 
+static void fish_draw(struct art *a, double x, double y, double s, bool flip, struct rgb c,
+                      double far)
+{
+    struct rgb back = mix(scale(c, 0.72), a->pal.haze, 0.6 * far),
+               belly = mix(mix(c, hex(0xffffff), 0.35), a->pal.haze, 0.6 * far);
+    double k = flip ? -1 : 1, ex = x - k * s * 0.34, ey = y - s * 0.53;
+    figure_shade(a, FIG_FISH, x, y, s, flip, back, belly);
+    cairo_arc(a->cr, ex, ey, s * 0.042, 0, 2 * M_PI);
+    set_rgb(a->cr, hex(0xfffdf4), 0.95 - 0.5 * far);
+    cairo_fill(a->cr);
+    cairo_arc(a->cr, ex - k * s * 0.006, ey, s * 0.022, 0, 2 * M_PI);
+    set_rgb(a->cr, hex(0x10141c), 1);
+    cairo_fill(a->cr);
+    if (s < a->scale * 0.06)
+        return;
+    cairo_set_line_width(a->cr, s * 0.014);
+    cairo_set_line_cap(a->cr, CAIRO_LINE_CAP_ROUND);
+    set_rgb(a->cr, scale(c, 0.55), 0.8); /* gill and fin */
+    cairo_move_to(a->cr, x - k * s * 0.20, y - s * 0.66);
+    cairo_curve_to(a->cr, x - k * s * 0.14, y - s * 0.56, x - k * s * 0.14, y - s * 0.44,
+                   x - k * s * 0.20, y - s * 0.36);
+    cairo_stroke(a->cr);
+    cairo_move_to(a->cr, x - k * s * 0.08, y - s * 0.50);
+    cairo_curve_to(a->cr, x + k * s * 0.08, y - s * 0.56, x + k * s * 0.14, y - s * 0.44,
+                   x + k * s * 0.16, y - s * 0.36);
+    cairo_curve_to(a->cr, x + k * s * 0.06, y - s * 0.34, x - k * s * 0.04, y - s * 0.40,
+                   x - k * s * 0.08, y - s * 0.50);
+    set_rgb(a->cr, scale(c, 0.8), 0.9);
+    cairo_fill(a->cr);
+}
+
 static void fish_school(struct art *a, struct rng *r, double top, double bottom)
 {
-    static const uint32_t bright[] = {0xff8a3d, 0xffd166, 0xf25f5c, 0x70c1ff, 0xf7f3ea};
-    struct rgb c = a->sc.ntints ? a->sc.tint[0] : hex(bright[rng_below(r, 5)]);
-    bool flip = rng_chance(r, 0.5);
-    double cx = a->w * rng_in(r, 0.35, 0.65), cy = mixd(top, bottom, rng_in(r, 0.35, 0.55));
-    for (int i = 0; i < 34; i++) {
-        double t = i / 33.0, s = a->scale * (0.016 + 0.022 * t) * rng_in(r, 0.8, 1.2),
-               ang = rng_in(r, 0, 6.28), d = sqrt(rng_unit(r));
-        figure_draw(a, FIG_FISH, cx + cos(ang) * d * a->scale * 0.36,
-                    cy + sin(ang) * d * a->scale * 0.15, s, flip,
-                    mix(mix(c, a->pal.haze, 0.55 * (1 - t)), a->pal.near, 0.08));
+    static const uint32_t bright[] = {0xff8a3d, 0xffd166, 0xf25f5c, 0xf7a0c4, 0xf7f3ea, 0xffb347};
+    for (int group = 0; group < 3; group++) {
+        struct rgb c =
+            a->sc.ntints ? a->sc.tint[group % a->sc.ntints] : hex(bright[rng_below(r, 6)]);
+        bool flip = rng_chance(r, 0.5);
+        double cx = a->w * rng_in(r, 0.2, 0.8), cy = mixd(top, bottom, rng_in(r, 0.22, 0.68));
+        for (int i = 0; i < 15; i++) {
+            double t = i / 14.0, s = a->scale * (0.018 + 0.030 * t) * (0.7 + 0.25 * group),
+                   ang = rng_in(r, 0, 6.28), d = sqrt(rng_unit(r));
+            fish_draw(a, cx + cos(ang) * d * a->scale * 0.24, cy + sin(ang) * d * a->scale * 0.10,
+                      s, flip, c, 0.8 * (1 - t) * (1 - 0.3 * group));
+        }
     }
     if (!figure_has(a, FIG_FISH))
         return;
-    double s = a->scale * 0.22, x = clampd(cx, a->w * 0.3, a->w * 0.7), y = cy + a->scale * 0.16;
-    figure_draw(a, FIG_FISH, x, y, s, !flip, scale(c, 0.82));
-    figure_draw(a, FIG_FISH, x, y - s * 0.12, s * 0.80, !flip, c);
+    struct rgb c = a->sc.ntints ? a->sc.tint[0] : hex(bright[rng_below(r, 3)]);
+    double s = fmin(a->scale * 0.30, a->w * 0.4);
+    fish_draw(a, a->w * rng_in(r, 0.36, 0.64), mixd(top, bottom, 0.56), s, rng_chance(r, 0.5), c,
+              0);
 }
 
 static void whale_swim(struct art *a, struct rng *r, double top, double bottom)
 {
-    double x = a->w * rng_in(r, 0.42, 0.58), y = mixd(top, bottom, 0.58), s = a->scale * 0.42;
+    double x = a->w * rng_in(r, 0.42, 0.58), y = mixd(top, bottom, 0.62);
+    double s = fmin(a->scale * 0.42, a->w * 0.42);
     bool flip = rng_chance(r, 0.5);
     cairo_t *cr = a->cr;
     struct rgb c = mix(a->pal.near, a->pal.haze, 0.18);
@@ -342,9 +366,9 @@ void figures_afloat(struct art *a, double top, double bottom)
     struct rng r = art_rng(a, "afloat");
     bool under = top <= 0;
     if (under) {
+        fish_school(a, &r, top, bottom);
         if (figure_has(a, FIG_WHALE))
             whale_swim(a, &r, top, bottom);
-        fish_school(a, &r, top, bottom);
         return;
     }
     static const enum figure craft[] = {FIG_SHIP, FIG_BOAT};

@@ -144,15 +144,20 @@ void land_mist(struct art *a, double y, double depth, double strength, const cha
     int stride, from = (int)clampd(y - depth * 1.6, 0, a->h), to = (int)clampd(y + depth, 0, a->h);
     struct rgb c = mix(mix(a->pal.haze, a->pal.sky[3], 0.55), a->pal.cloud_lit, 0.25);
     uint32_t *px = art_lock(a, &stride);
-    YM_AUTOFREE double *veil = ym_alloc_array((size_t)a->w / 4 + 2, sizeof(double));
+    int n4 = a->w / 4 + 2;
+    YM_AUTOFREE double *veil = ym_alloc_array((size_t)n4 * 2, sizeof(double));
+    double *next = veil + n4;
     for (int yy = from; yy < to; yy++) {
         double v = (yy - y) / depth;
-        if (yy == from || yy % 4 == 0)
-            for (int i = 0; i < a->w / 4 + 2; i++)
-                veil[i] = fbm2(s, i * 4 / a->scale * 2.6, yy / a->scale * 9, 3);
+        int q = (yy - from) & 7;
+        for (int i = 0; q == 0 && i < n4; i++) {
+            veil[i] = yy > from ? next[i] : fbm2(s, i * 4 / a->scale * 2.6, yy / a->scale * 9, 3);
+            next[i] = fbm2(s, i * 4 / a->scale * 2.6, (yy + 8) / a->scale * 9, 3);
+        }
         uint32_t *row = px + (ptrdiff_t)yy * stride;
         for (int x = 0; x < a->w; x++) {
-            double n = mixd(veil[x / 4], veil[x / 4 + 1], (x & 3) / 4.0);
+            double t = (x & 3) / 4.0, u = q / 8.0, *up = veil + x / 4, *down = next + x / 4;
+            double n = mixd(mixd(up[0], up[1], t), mixd(down[0], down[1], t), u);
             double k = v < 0 ? smooth(-1.5, 0, v + n * 0.9) : smooth(1, 0.1, v);
             k *= strength * clampd(0.72 + n * 0.7, 0, 1);
             if (k > 0.004)
@@ -220,23 +225,24 @@ static void ranges_far(struct art *a, double foot, int n, double high)
 }
 
 /* Hills nearer to us; with woods on them if there are any. */
-static void hills_near(struct art *a, double from, double to, int n, bool woods)
+static void hills_near(struct art *a, double from, double to, int n, double nearest, double high,
+                       bool woods)
 {
     static const char *const name[] = {"hill 0", "hill 1", "hill 2", "hill 3"};
     struct rng r = art_rng(a, "hills");
     YM_AUTOFREE double *line = ym_alloc_array((size_t)a->w, sizeof(double));
     for (int i = 0; i < n; i++) {
-        double t = (i + 1.0) / n, near = 0.42 + 0.56 * t;
+        double t = (i + 1.0) / n * nearest, near = 0.42 + 0.56 * t;
         struct range g = {.name = name[i], .line = line, .rugged = 0};
         g.base = mixd(from, to, (i + 0.35) / n);
-        g.amp = a->scale * (0.07 + 0.07 * t) * rng_in(&r, 0.8, 1.2);
+        g.amp = a->scale * (0.05 + 0.09 * t) * high * rng_in(&r, 0.8, 1.2);
         g.width = a->scale * rng_in(&r, 0.5, 0.9);
         g.top = land_color(a, near);
         g.foot = mix(g.top, a->pal.haze, 0.62 * (1 - t) + 0.10);
         g.fade = a->h * (0.06 + 0.10 * t);
         land_line(a, &g);
         if (woods) {
-            tree_row(a, &g, name[i], a->scale * (0.018 + 0.085 * t * t), 1.1, g.top, g.foot);
+            tree_row(a, &g, name[i], a->scale * (0.022 + 0.10 * t * t), 1.9, g.top, g.foot);
         } else {
             g.relief = 0.25;
             land_paint(a, &g, a->h);
@@ -257,7 +263,7 @@ void land_mountains(struct art *a)
     if (lake) {
         double shore = a->horizon + a->h * rng_in(&r, 0.05, 0.09);
         ranges_far(a, shore, n - 1, high);
-        hills_near(a, shore - a->h * 0.015, shore + a->h * 0.012, 1, woods);
+        hills_near(a, shore - a->h * 0.02, shore + a->h * 0.016, 2, 0.62, 0.4, woods);
         water_paint(a, shore, a->h, 0.12);
         figures_afloat(a, shore, a->h);
         land_mist(a, shore, a->h * 0.02, 0.5, "shore mist");
@@ -265,7 +271,7 @@ void land_mountains(struct art *a)
     }
     double foot = mixd(a->horizon, a->h, 0.36);
     ranges_far(a, foot, n, high);
-    hills_near(a, foot + a->h * 0.02, a->h * 0.98, 3, woods);
+    hills_near(a, foot + a->h * 0.02, a->h * 0.98, 3, 1, 1, woods);
 }
 
 void land_meadow(struct art *a)
@@ -273,33 +279,72 @@ void land_meadow(struct art *a)
     struct rng r = art_rng(a, "meadow");
     if (rng_chance(&r, 0.55) || a->sc.places & IN_MOUNTAINS)
         ranges_far(a, a->horizon + a->h * 0.03, 2, a->scale * rng_in(&r, 0.12, 0.2));
-    hills_near(a, a->horizon + a->h * 0.02, a->h * 0.86, 4, false);
+    hills_near(a, a->horizon + a->h * 0.02, a->h * 0.86, 4, 1, 1, false);
+}
+
+struct sand {
+    struct rgb lit, shade;
+};
+
+/* One dune: the side in the light, and the slip face that falls away behind its crest. */
+static void dune_draw(struct art *a, struct rng *r, double x, double y, double wide, double high,
+                      struct sand c)
+{
+    cairo_t *cr = a->cr;
+    double k = a->sun_x > x ? -1 : 1, l = x - k * wide,
+           e = x + k * wide * rng_in(r, 0.55, 0.8); /* k: away from the sun */
+    double px = x + k * wide * rng_in(r, -0.05, 0.12), py = y - high, s = rng_in(r, 0.1, 0.35);
+    cairo_pattern_t *p = cairo_pattern_create_linear(0, py, 0, y + high * 0.35);
+    stop_rgb(p, 0, c.lit, 1);
+    stop_rgb(p, 1, mix(c.lit, c.shade, 0.6), 1);
+    cairo_set_source(cr, p);
+    cairo_move_to(cr, l, a->h + 5);
+    cairo_line_to(cr, l, y);
+    cairo_curve_to(cr, l + k * wide * 0.4, y, px - k * wide * 0.34, py + high * 0.10, px, py);
+    cairo_curve_to(cr, px + k * wide * 0.18, py + high * 0.45, e - k * wide * 0.25, y, e, y);
+    cairo_line_to(cr, e, a->h + 5);
+    cairo_fill(cr);
+    cairo_pattern_destroy(p);
+    p = cairo_pattern_create_linear(px, py, px + k * wide * 0.1, y + high * 0.5);
+    stop_rgb(p, 0, mix(c.shade, c.lit, 0.12), 1);
+    stop_rgb(p, 0.7, mix(c.shade, c.lit, 0.34), 1);
+    stop_rgb(p, 1, mix(c.lit, c.shade, 0.6), 1);
+    cairo_set_source(cr, p);
+    cairo_move_to(cr, px, py);
+    cairo_curve_to(cr, px + k * wide * 0.18, py + high * 0.45, e - k * wide * 0.25, y, e, y);
+    cairo_line_to(cr, e, y + high * 0.5);
+    cairo_curve_to(cr, px + k * wide * 0.1, y + high * 0.5, px + k * wide * (s + 0.12),
+                   y - high * 0.05, px - k * wide * s * 0.25, y - high * 0.36);
+    cairo_curve_to(cr, px - k * wide * s * 0.55, y - high * 0.55, px - k * wide * 0.02,
+                   y - high * 0.75, px, py);
+    cairo_fill(cr);
+    cairo_pattern_destroy(p);
 }
 
 void land_desert(struct art *a)
 {
-    static const char *const name[] = {"dune 0", "dune 1", "dune 2", "dune 3", "dune 4"};
     struct rng r = art_rng(a, "desert");
-    YM_AUTOFREE double *line = ym_alloc_array((size_t)a->w, sizeof(double));
-    double l = 0.30 + 0.70 * a->pal.light;
-    struct rgb sand = mix(scale(hex(0xe2a865), l), a->pal.glow, 0.25);
-    struct rgb dark = mix(scale(hex(0x8a4a2c), l * 0.8), a->pal.near, 0.45);
-    for (int i = 0; i < 5; i++) {
-        double t = i / 4.0;
-        struct range g = {.name = name[i], .line = line, .rugged = 0.75 - 0.25 * t, .relief = 1};
-        g.base = mixd(a->horizon + 0.03 * a->h, a->h * 0.98, t * t * 0.9 + 0.1 * t);
-        g.amp = a->scale * (0.06 + 0.16 * t) * rng_in(&r, 0.8, 1.2);
-        g.width = a->scale * (0.35 + 0.75 * t);
-        g.top = mix(mix(sand, a->pal.haze, 0.65 * (1 - t)), dark, 0.30 * t);
-        g.foot = mix(mix(dark, a->pal.haze, 0.6 * (1 - t)), g.top, 0.45);
-        g.fade = g.amp * 0.9;
-        land_line(a, &g);
-        for (int pass = 0; pass < 3; pass++) /* the wind leaves no small corners */
-            for (int x = 2; x < a->w; x++)
-                line[x] = mixd(line[x], (line[x - 1] + line[x - 2]) / 2, 0.6);
-        land_paint(a, &g, a->h);
-        rim_light(a, &g, 0.5);
-        land_mist(a, g.base, a->h * 0.03, 0.3 * (1 - t), name[i]);
+    double l = 0.30 + 0.70 * clampd(luma(a->pal.sky[2]) * 1.25, 0, 1);
+    struct rgb air = mix(a->pal.sky[3], a->pal.haze, 0.5);
+    struct rgb lit = mix(scale(hex(0xf2bc74), l), a->pal.glow, 0.22),
+               dark = mix(scale(hex(0x9c5230), l * 0.75), a->pal.near, 0.25);
+    cairo_pattern_t *p = cairo_pattern_create_linear(0, a->horizon, 0, a->h);
+    stop_rgb(p, 0, mix(lit, air, 0.75), 1);
+    stop_rgb(p, 1, mix(lit, dark, 0.4), 1);
+    cairo_set_source(a->cr, p);
+    cairo_rectangle(a->cr, 0, a->horizon, a->w, a->h);
+    cairo_fill(a->cr);
+    cairo_pattern_destroy(p);
+    for (int i = 0; i < 7; i++) {
+        double t = i / 6.0, y = mixd(a->horizon + a->h * 0.012, a->h * 0.97, pow(t, 1.5));
+        double wide = a->scale * (0.16 + 0.62 * t), high = a->scale * (0.028 + 0.17 * t);
+        struct sand c = {mix(lit, air, 0.72 * (1 - t)), mix(dark, air, 0.66 * (1 - t))};
+        int n = 1 + (int)(a->w / wide / 1.1);
+        double x = rng_in(&r, -0.3, 0.6) * wide;
+        for (int k = 0; k < n + 1; k++, x += wide * rng_in(&r, 0.9, 1.5))
+            dune_draw(a, &r, x, y + rng_in(&r, -0.1, 0.1) * high, wide,
+                      high * rng_in(&r, 0.55, 1.15), c);
+        land_mist(a, y, a->h * 0.03, 0.22 * (1 - t), i % 2 ? "sand haze" : "sand dust");
     }
 }
 

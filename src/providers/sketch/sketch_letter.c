@@ -24,15 +24,6 @@ static PangoLayout *layout_new(PangoContext *ctx, const char *text, double size,
     return l;
 }
 
-static bool fonts_any(PangoFontMap *map)
-{
-    PangoFontFamily **families = NULL;
-    int n = 0;
-    pango_font_map_list_families(map, &families, &n);
-    g_free(families);
-    return n > 0;
-}
-
 static void layout_show(struct art *a, PangoLayout *l, double x, double y, double alpha)
 {
     cairo_t *cr = a->cr;
@@ -59,9 +50,9 @@ static void scrim_paint(struct art *a, double top)
 
 void letter_paint(struct art *a, const char *prompt)
 {
-    /* The default map belongs to this thread: nothing is shared with the other workers. */
-    PangoFontMap *map = pango_cairo_font_map_get_default();
-    if (!map || !fonts_any(map))
+    /* A map of our own (2 ms): nothing is shared with other workers or left from earlier calls. */
+    PangoFontMap *map = pango_cairo_font_map_new();
+    if (!map)
         return;
     size_t len = strlen(prompt);
     const char *text = ym_text_trim(prompt, &len);
@@ -77,10 +68,13 @@ void letter_paint(struct art *a, const char *prompt)
     pango_layout_get_pixel_size(big, NULL, &tall);
     pango_layout_get_pixel_size(tip, NULL, &low);
     double y = a->h - margin * 0.85 - low - tall - small * 0.25;
-    scrim_paint(a, y);
-    layout_show(a, big, margin, y, 0.95);
-    layout_show(a, tip, margin, y + tall + small * 0.25, 0.66);
+    if (pango_layout_get_unknown_glyphs_count(tip) == 0) { /* else there is no font at all */
+        scrim_paint(a, y);
+        layout_show(a, big, margin, y, 0.95);
+        layout_show(a, tip, margin, y + tall + small * 0.25, 0.66);
+    }
     g_object_unref(big);
     g_object_unref(tip);
     g_object_unref(ctx);
+    g_object_unref(map);
 }

@@ -69,9 +69,9 @@ static void moon_seas(struct art *a, double r)
     static const double sea[][3] = {{-0.3, -0.35, 0.3}, {0.2, -0.42, 0.2},  {0.38, -0.1, 0.22},
                                     {-0.45, 0.1, 0.26}, {0.12, 0.12, 0.16}, {-0.1, 0.5, 0.14}};
     for (size_t i = 0; i < YM_COUNT(sea); i++) {
-        double x = a->sun_x + sea[i][0] * r, y = a->sun_y + sea[i][1] * r, s = sea[i][2] * r * 1.3;
-        cairo_pattern_t *p = cairo_pattern_create_radial(x, y, s * 0.2, x, y, s);
-        stop_rgb(p, 0, hex(0x8c92a0), 0.30);
+        double x = a->sun_x + sea[i][0] * r, y = a->sun_y + sea[i][1] * r, s = sea[i][2] * r * 1.25;
+        cairo_pattern_t *p = cairo_pattern_create_radial(x, y, s * 0.6, x, y, s);
+        stop_rgb(p, 0, hex(0x8c92a0), 0.26);
         stop_rgb(p, 1, hex(0x8c92a0), 0);
         cairo_set_source(a->cr, p);
         cairo_arc(a->cr, x, y, s, 0, 2 * M_PI);

@@ -68,7 +68,7 @@ static void season_apply(struct palette *p, const struct scene *sc)
         p->leaf = mix(p->leaf, scale(hex(0x8dbb52), l), 0.6);
         break;
     case SEASON_AUTUMN:
-        p->leaf = mix(p->leaf, scale(hex(0xd07a2c), 0.2 + 0.8 * l), 0.75);
+        p->leaf = mix(p->leaf, scale(hex(0xe07a24), 0.45 + 0.55 * l), 0.82);
         p->near = mix(p->near, scale(hex(0x4a2416), l), 0.45);
         break;
     case SEASON_WINTER:
@@ -166,6 +166,8 @@ void palette_five(struct rgb ret[5], const struct scene *sc, struct rng *r)
         if (sc->ntints > 1)
             ret[3] = tinted(hex(s[3]), sc->tint[1], 0.9);
     }
-    if (sc->hour == AT_NIGHT || sc->deep)
-        ret[4] = mix(ret[0], ret[4], 0.85), ret[0] = scale(ret[0], 0.5);
+    if (sc->hour == AT_NIGHT || sc->deep) {
+        ret[4] = mix(ret[0], ret[4], 0.85);
+        ret[0] = scale(ret[0], 0.5);
+    }
 }

@@ -11,11 +11,11 @@ static const char *const outline[FIG_COUNT] = {
                 "91,80 88,72 87,66 91,63 95,68 97,78 96,90 90,98 80,100 60,100 36,100! 31,98 33,95 "
                 "37,93 37,80 35,66 "
                 "34,54 34,44 36,36 32,30 30,22 31,14",
-    [FIG_DOG] = "9,27! 12,21 20,19 25,16 30,9 38,6 45,8 50,13 54,22 54,31 50,34 49,40 56,50 64,62 "
-                "70,76 72,88 80,88 "
-                "88,82 93,72 97,71 97,79 92,90 83,97 74,100 44,100! 42,97 47,94 47,88 44,80 41,88 "
-                "40,96 38,100! "
-                "26,100! 25,97 30,94 32,84 31,70 29,58 29,48 27,40 22,35 14,35 9,32",
+    [FIG_DOG] = "8,27! 13,22 21,20 26,15 32,9 40,7 46,9 51,15 55,24 57,33 54,38! 50,36 48,33 48,42 "
+                "56,52 64,64 70,77 72,89 80,87 "
+                "87,80 91,71 96,69! 97,78 92,90 83,97 74,100 44,100! 42,97 47,94 47,88 44,80 41,88 "
+                "40,96 38,100! 26,100! "
+                "25,97 30,94 32,84 31,70 29,58 29,48 27,40 22,36 14,35 9,32",
     [FIG_HORSE] = "3,34 8,26 15,16 19,10 20,5! 23,9 28,12 36,20 44,30 54,35 66,33 76,32 83,35 "
                   "88,40 93,50 95,64 93,76! "
                   "89,66 87,54 85,48 85,56 84,63 86,71 83,79 82,88 85,97 85,100! 78,100! 78,92 "
@@ -38,17 +38,14 @@ static const char *const outline[FIG_COUNT] = {
                  "73,80 70,88 72,97 "
                  "71,100! 65,100! 64,90 66,78 66,66|48,66 42,76 38,84 37,95 38,100! 32,100! 32,92 "
                  "34,80 38,66",
-    [FIG_DEER] = "14,40 18,35 24,32 24,27! 30,30 33,34 37,42 42,51 52,55 64,55 74,55 82,58 86,62 "
-                 "88,68! 84,67 83,72 "
-                 "82,78 79,86 79,94 80,100! 76,100! 75,92 75,83 73,76 69,72 58,73 48,73 45,77 "
-                 "44,88 45,97 45,100! "
-                 "41,100! 41,92 40,80 38,72 34,64 31,54 29,46 25,44 19,46 15,45|70,70 69,80 66,88 "
-                 "67,97 66,100! 62,100! "
-                 "62,90 63,80 64,68|41,66 38,78 35,86 35,96 35,100! 31,100! 31,90 33,78 "
-                 "36,66|27,31! 23,24 20,15 21,6! "
-                 "23,14 25,20 26,11! 28,19 27,25 30,29!|30,31! 33,25 40,21 45,13 46,4! 48,13 46,20 "
-                 "53,15! 48,23 41,27 "
-                 "34,31!|36,23! 35,15 38,8! 39,15 39,22!|21,18! 15,15 11,9! 17,11 21,14!",
+    [FIG_DEER] = /* the antlers are strokes */
+    "12,41 13,38 18,36 22,31 25,28 23,23 19,20! 25,20 28,24 31,26 36,22! 35,27 33,30 35,37 39,45 "
+    "44,50 52,53 64,53 "
+    "74,52 82,55 87,60 89,68! 85,65 85,72 83,78 80,86 80,94 81,100! 77,100! 76,92 75,84 73,77 "
+    "69,70 60,71 50,72 "
+    "45,74 45,84 45,93 46,100! 42,100! 41,92 40,82 38,73 34,66 30,57 28,47 26,42 22,42 16,44|71,68 "
+    "70,79 67,87 67,95 68,100! "
+    "64,100! 63,92 64,82 65,68|42,66 38,78 36,87 36,95 37,100! 33,100! 32,92 33,80 36,66",
     [FIG_RABBIT] = "22,46 25,38 30,33 30,24 29,12 32,2! 37,10 38,22 37,31 41,28 45,17 51,8! 51,20 "
                    "48,30 44,36 46,42 "
                    "54,46 66,50 77,59 84,71 86,82 91,83 93,88 89,92 87,96 82,100 58,100! 57,97 "
@@ -77,10 +74,10 @@ static const char *const outline[FIG_COUNT] = {
                 "38,100! 36,90 30,83 23,70 20,54 22,38 27,24 29,14~42,20 47,25 47,31 42,35 37,31 "
                 "37,25|~58,20 63,25 "
                 "63,31 58,35 53,31 53,25",
-    [FIG_WHALE] = "2,62 6,48 16,38 30,33 46,34 60,40 72,47 82,46 86,38 84,28 80,20! 88,23 93,30 "
-                  "95,36 98,31 106,27 114,28! "
-                  "109,36 101,43 94,50 86,60 74,68 62,74 54,77 54,86 48,94 40,98! 39,88 38,80 "
-                  "26,80 14,77 5,71",
+    [FIG_WHALE] = "-30,60! -22,49 -4,42 24,38 52,39 72,43 79,36! 84,46 98,51 112,50 121,43 124,32! "
+                  "129,40 131,48 139,47 149,40! "
+                  "148,51 138,60 124,64 106,67 84,73 60,79 44,81 50,90 46,98 38,103! 32,94 27,87 "
+                  "22,82 0,78 -18,72 -28,66",
     [FIG_FISH] = "2,52 12,40 26,31 40,27 46,18 58,14 66,18! 64,28 74,36 82,43 90,34 99,27! 96,42 "
                  "96,58 100,74! 90,66 "
                  "82,58 74,64 64,71 66,80! 56,82 48,76 40,74 26,70 12,62~16,45 20,47 20,51 16,53 "
@@ -102,6 +99,11 @@ static const char *const outline[FIG_COUNT] = {
                   "52,98! 51,82 50,69 48,82 46,98! 38,97! 41,82 42,67! 37,66! 40,52 39,44 35,50 "
                   "31,54! 29,51 34,42 40,36 46,33 "
                   "43,29 42,23",
+    [FIG_BUST] = "50,8 40,10 33,17 30,26 28,33 30,37 27,42 24,46! 28,49 29,51 27,54 29,56! 28,58 "
+                 "31,60 30,64 32,68 38,69 44,68 "
+                 "47,72 47,80 42,87 30,92 20,98 15,106! 92,106! 90,98 80,90 68,84 64,76 66,66 "
+                 "72,58 76,48 79,30 "
+                 "76,20 70,13 60,8",
     [FIG_BICYCLE] = NULL, /* drawn with strokes */
     [FIG_BOAT] = "6,82! 30,85 60,85 92,80! 86,92 78,98! 22,98! 12,93|48,6! 49,5! 50,82! "
                  "48,82!|52,10! 64,32 76,56 84,76! 68,78 "
@@ -208,6 +210,29 @@ static void bicycle_draw(cairo_t *cr)
     cairo_stroke(cr);
 }
 
+static void antlers_draw(cairo_t *cr)
+{
+    cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
+    for (int i = 0; i < 2; i++) {
+        cairo_save(cr);
+        cairo_translate(cr, i ? 29.5 : 27, 25);
+        cairo_scale(cr, i ? 1 : -0.92, 1);
+        cairo_set_line_width(cr, 1.7);
+        cairo_move_to(cr, 0, 0);
+        cairo_curve_to(cr, 3, -8, 15, -8, 13, -24);
+        cairo_stroke(cr);
+        cairo_set_line_width(cr, 1.3);
+        cairo_move_to(cr, 2.4, -4);
+        cairo_curve_to(cr, 0, -8, 0, -11, 1.5, -14);
+        cairo_move_to(cr, 8.5, -8.5);
+        cairo_curve_to(cr, 7, -13, 6, -16, 6.5, -20);
+        cairo_move_to(cr, 12.4, -14);
+        cairo_curve_to(cr, 15, -16, 18, -19, 18.5, -22);
+        cairo_stroke(cr);
+        cairo_restore(cr);
+    }
+}
+
 static void sails_draw(cairo_t *cr)
 {
     for (int i = 0; i < 4; i++) {
@@ -223,21 +248,11 @@ static void sails_draw(cairo_t *cr)
     }
 }
 
-void figure_draw(struct art *a, enum figure f, double x, double y, double height, bool flip,
-                 struct rgb c)
+/* Fills every part of an outline with the pattern that is set, but holes with their own colour. */
+static void parts_fill(struct art *a, enum figure f, cairo_pattern_t *body, struct rgb hole_color)
 {
     cairo_t *cr = a->cr;
-    double k = height / 100;
     struct spot p[SPOTS_MAX];
-    cairo_save(cr);
-    cairo_translate(cr, x, y);
-    cairo_scale(cr, flip ? -k : k, k);
-    cairo_translate(cr, -50, -100);
-    set_rgb(cr, c, 1);
-    if (f == FIG_BICYCLE)
-        bicycle_draw(cr);
-    if (f == FIG_WINDMILL)
-        sails_draw(cr);
     for (const char *s = outline[f]; s && *s;) {
         int n;
         bool hole = false;
@@ -245,12 +260,41 @@ void figure_draw(struct art *a, enum figure f, double x, double y, double height
             hole = hole || *s == '~';
         s = part_read(s, p, &n);
         part_path(cr, p, n);
-        if (hole) {
-            struct rgb lamp = a->pal.light < 0.4 ? hex(0xffcf7a) : mix(a->pal.sky[3], c, 0.5);
-            set_rgb(cr, f == FIG_ELEPHANT ? mix(c, a->pal.haze, 0.22) : lamp, 1);
-        }
+        if (hole)
+            set_rgb(cr, hole_color, 1);
+        else
+            cairo_set_source(cr, body);
         cairo_fill(cr);
-        set_rgb(cr, c, 1);
     }
+}
+
+void figure_shade(struct art *a, enum figure f, double x, double y, double height, bool flip,
+                  struct rgb top, struct rgb bottom)
+{
+    cairo_t *cr = a->cr;
+    double k = height / 100;
+    struct rgb lamp = a->pal.light < 0.4 ? hex(0xffcf7a) : mix(a->pal.sky[3], bottom, 0.5);
+    cairo_save(cr);
+    cairo_translate(cr, x, y);
+    cairo_scale(cr, flip ? -k : k, k);
+    cairo_translate(cr, -50, -100);
+    cairo_pattern_t *p = cairo_pattern_create_linear(0, 10, 0, 95);
+    stop_rgb(p, 0, top, 1);
+    stop_rgb(p, 1, bottom, 1);
+    cairo_set_source(cr, p);
+    if (f == FIG_BICYCLE)
+        bicycle_draw(cr);
+    if (f == FIG_WINDMILL)
+        sails_draw(cr);
+    if (f == FIG_DEER)
+        antlers_draw(cr);
+    parts_fill(a, f, p, f == FIG_ELEPHANT ? mix(bottom, a->pal.haze, 0.22) : lamp);
+    cairo_pattern_destroy(p);
     cairo_restore(cr);
+}
+
+void figure_draw(struct art *a, enum figure f, double x, double y, double height, bool flip,
+                 struct rgb c)
+{
+    figure_shade(a, f, x, y, height, flip, c, c);
 }

@@ -30,7 +30,7 @@ static struct rgb glow_add(const struct art *a, struct rgb c, double x, double y
 {
     double dx = (x - a->sun_x) / a->scale, dy = (y - a->sun_y) / a->scale;
     double d = sqrt(dx * dx + dy * dy), flat = sqrt(dx * dx * 0.35 + dy * dy * 5);
-    double k = a->night ? 0.45 : 1;
+    double k = !a->night ? 1 : a->sc.extras & WITH_MOON ? 0.45 : 0.12;
     c = mix(c, a->pal.glow, k * (0.50 * exp(-flat * 3.4) + 0.34 * exp(-d * 4.2)));
     return mix(c, a->pal.sun, k * (0.62 * exp(-d * 10) + 0.25 * exp(-d * 26)));
 }
@@ -65,7 +65,7 @@ static struct rgb rainbow_add(const struct art *a, struct rgb c, double x, doubl
     double t = (sqrt(dx * dx + dy * dy) / a->scale - 0.56) / 0.055;
     if (t < 0 || t > 1)
         return c;
-    double k = sin(t * M_PI) * 0.34;
+    double k = sin(t * M_PI) * 0.5;
     struct rgb bow = {smooth(0.35, 0.85, t) + 0.4 * smooth(0.2, 0, t),
                       sin(clampd(t * 1.15, 0, 1) * M_PI), smooth(0.62, 0.12, t)};
     return (struct rgb){c.r + (1 - c.r) * bow.r * k, c.g + (1 - c.g) * bow.g * k,
@@ -110,6 +110,10 @@ static void sky_setup(struct sky *s, const struct art *a)
     case SKY_CLOUDS:
         s->cover = rng_in(&r, -0.06, 0.22);
         break;
+    }
+    if (a->sc.places == IN_SKY && a->sc.weather == SKY_CLOUDS) {
+        s->cover = -0.22;
+        s->bulk *= 0.8;
     }
     if (a->night && a->sc.weather <= SKY_CLOUDS)
         s->cover += 0.18;
@@ -163,7 +167,7 @@ static void sun_disc(struct art *a)
     double r = a->sun_r;
     cairo_pattern_t *p =
         cairo_pattern_create_radial(a->sun_x, a->sun_y, 0, a->sun_x, a->sun_y, r * 1.1);
-    double solid = a->sc.weather >= SKY_RAIN ? 0.45 : 1;
+    double solid = a->sc.weather >= SKY_RAIN ? 0.4 : 1;
     stop_rgb(p, 0, mix(a->pal.sun, (struct rgb){1, 1, 1}, 0.35), solid);
     stop_rgb(p, 0.84, a->pal.sun, solid);
     stop_rgb(p, 0.91, mix(a->pal.sun, a->pal.glow, 0.2), 0.75 * solid);
@@ -174,34 +178,71 @@ static void sun_disc(struct art *a)
     cairo_pattern_destroy(p);
 }
 
+enum { BOLT = 65 };
+
+/* A jagged way from the first point to the last: each half bends where it is halved. */
+static void bolt_bend(struct rng *r, double x[BOLT], double y[BOLT])
+{
+    double len = hypot(x[BOLT - 1] - x[0], y[BOLT - 1] - y[0]);
+    for (int step = BOLT - 1; step > 1; step /= 2)
+        for (int i = 0; i + step < BOLT; i += step) {
+            double off = rng_in(r, -0.19, 0.19) * len * step / (BOLT - 1);
+            x[i + step / 2] = (x[i] + x[i + step]) / 2 + off;
+            y[i + step / 2] = (y[i] + y[i + step]) / 2 + off * rng_in(r, -0.4, 0.4);
+        }
+}
+
+static void bolt_stroke(cairo_t *cr, const double x[BOLT], const double y[BOLT], double width)
+{
+    static const double glow[4][2] = {{16, 0.035}, {7, 0.07}, {3, 0.18}, {1, 0.95}};
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < BOLT; k++)
+            cairo_line_to(cr, x[k], y[k]);
+        cairo_set_line_width(cr, width * glow[i][0]);
+        set_rgb(cr, i < 3 ? hex(0xcfd4ff) : hex(0xfffcf0), glow[i][1]);
+        cairo_stroke(cr);
+    }
+}
+
 static void lightning_bolt(struct art *a, struct rng *r, double x, double y, double to,
                            double width)
 {
+    double px[BOLT] = {x}, py[BOLT] = {y}, bx[BOLT], by[BOLT];
+    cairo_set_line_join(a->cr, CAIRO_LINE_JOIN_ROUND);
+    cairo_set_line_cap(a->cr, CAIRO_LINE_CAP_ROUND);
+    px[BOLT - 1] = x + rng_in(r, -0.14, 0.14) * a->scale;
+    py[BOLT - 1] = to;
+    bolt_bend(r, px, py);
+    for (int i = 0; i < 4; i++) {
+        int at = 8 + rng_below(r, 40);
+        double len = (to - py[at]) * rng_in(r, 0.3, 0.7);
+        bx[0] = px[at];
+        by[0] = py[at];
+        bx[BOLT - 1] = bx[0] + rng_in(r, -0.7, 0.7) * len;
+        by[BOLT - 1] = by[0] + len;
+        bolt_bend(r, bx, by);
+        bolt_stroke(a->cr, bx, by, width * 0.42);
+    }
+    bolt_stroke(a->cr, px, py, width);
+}
+
+void sky_shaft(struct art *a, double x, double y, double angle, double half, double len,
+               struct rgb c, double alpha)
+{
     cairo_t *cr = a->cr;
-    double step = a->unit * 0.018;
-    cairo_new_path(cr);
-    cairo_move_to(cr, x, y);
-    while (y < to) {
-        x += rng_in(r, -1, 1) * step * 1.1;
-        y += rng_in(r, 0.4, 1) * step;
-        cairo_line_to(cr, x, y);
-        if (width > 1.2 && rng_chance(r, 0.07)) { /* a branch, drawn on its own */
-            double bx = x, by = y, lean = rng_in(r, -1.4, 1.4);
-            for (int i = 0; i < 7; i++) {
-                bx += step * (lean + rng_in(r, -0.7, 0.7));
-                by += step * rng_in(r, 0.4, 0.9);
-                cairo_line_to(cr, bx, by);
-            }
-            cairo_move_to(cr, x, y);
-        }
+    cairo_pattern_t *p = cairo_pattern_create_radial(x, y, len * 0.04, x, y, len);
+    stop_rgb(p, 0, c, alpha / 5);
+    stop_rgb(p, 0.4, c, alpha / 11);
+    stop_rgb(p, 1, c, 0);
+    cairo_set_source(cr, p);
+    for (int i = 1; i <= 5; i++) {
+        double k = half * i / 5;
+        cairo_move_to(cr, x, y);
+        cairo_line_to(cr, x + cos(angle - k) * len, y + sin(angle - k) * len);
+        cairo_line_to(cr, x + cos(angle + k) * len, y + sin(angle + k) * len);
+        cairo_fill(cr);
     }
-    static const double glow[3][2] = {{14, 0.06}, {5, 0.16}, {1, 0.95}};
-    for (int i = 0; i < 3; i++) {
-        cairo_set_line_width(cr, width * glow[i][0]);
-        set_rgb(cr, i < 2 ? hex(0xcfd4ff) : hex(0xfffcf0), glow[i][1]);
-        cairo_stroke_preserve(cr);
-    }
-    cairo_new_path(cr);
+    cairo_pattern_destroy(p);
 }
 
 void sky_birds(struct art *a, int n, double x, double y, double size)
@@ -238,7 +279,7 @@ void sky_paint(struct art *a)
                                               : 0.35);
     if (a->night && a->sc.extras & WITH_MOON)
         night_moon(a);
-    else if (!a->night)
+    else if (!a->night && a->sc.weather != SKY_STORM && a->sc.weather != SKY_RAIN)
         sun_disc(a);
     if (a->sc.weather == SKY_STORM) {
         struct rng r = art_rng(a, "bolt");

@@ -99,39 +99,55 @@ static void branch_draw(cairo_t *cr, struct rng *r, double x, double y, double a
     cairo_stroke(cr);
     if (depth <= 0)
         return;
-    int n = 2 + rng_chance(r, 0.5);
+    int n = depth > 2 ? 2 : 2 + rng_chance(r, 0.5);
     for (int i = 0; i < n; i++)
         branch_draw(cr, r, ex, ey, angle + rng_in(r, -0.65, 0.65) + (i - (n - 1) / 2.0) * 0.45,
                     len * rng_in(r, 0.6, 0.8), wide * 0.62, depth - 1);
 }
 
-/* Leaves in three tones, each a cloud of dabs; the lit ones lean to the light. */
+static void leaf_dab(cairo_t *cr, double x, double y, double s, double turn)
+{
+    double ux = cos(turn) * s, uy = sin(turn) * s, vx = -uy * 0.62, vy = ux * 0.62;
+    cairo_move_to(cr, x + ux, y + uy);
+    cairo_line_to(cr, x + ux * 0.3 + vx, y + uy * 0.3 + vy);
+    cairo_line_to(cr, x - ux * 0.5 + vx * 0.8, y - uy * 0.5 + vy * 0.8);
+    cairo_line_to(cr, x - ux, y - uy);
+    cairo_line_to(cr, x - ux * 0.3 - vx, y - uy * 0.3 - vy);
+    cairo_line_to(cr, x + ux * 0.5 - vx * 0.8, y + uy * 0.5 - vy * 0.8);
+    cairo_close_path(cr);
+}
+
+enum { CLUMPS = 19 };
+
+/* Leaves in four tones, dark to lit, in clumps; the lit ones lean to the light. */
 static void crown_draw(struct art *a, struct rng *r, double x, double y, double rad,
                        struct rgb leaf)
 {
     cairo_t *cr = a->cr;
-    double lx = clampd((a->sun_x - x) / a->scale, -0.6, 0.6) * rad * 0.35, ly = -rad * 0.28;
-    struct rgb tone[4] = {mix(scale(leaf, 0.38), a->pal.near, 0.35), scale(leaf, 0.68), leaf,
-                          mix(leaf, a->pal.sun, 0.16 + 0.26 * a->pal.light)};
-    double cx[9], cy[9], cr_[9];
-    for (int i = 0; i < 9; i++) {
-        double t = i * 2.39996, d = sqrt(i / 9.0) * rad * 0.74;
-        cx[i] = x + cos(t) * d * 1.15;
-        cy[i] = y + sin(t) * d * 0.78;
-        cr_[i] = rad * rng_in(r, 0.30, 0.46);
+    double lx = clampd((a->sun_x - x) / a->scale, -0.6, 0.6) * 0.5, ly = -0.42;
+    struct rgb shade = mix(scale(leaf, 0.55), a->pal.near, 0.25);
+    struct rgb tone[4] = {
+        shade, mix(shade, leaf, 0.5), leaf,
+        mix(leaf, mix(a->pal.glow, a->pal.sun, a->pal.light), 0.24 + 0.14 * a->pal.light)};
+    double cx[CLUMPS], cy[CLUMPS], size[CLUMPS];
+    for (int i = 0; i < CLUMPS; i++) { /* a sunflower's spiral fills the round evenly */
+        double t = i * 2.39996 + rng_in(r, -0.3, 0.3), d = sqrt((i + 0.4) / CLUMPS) * rad * 0.74;
+        cx[i] = x + cos(t) * d * 1.12;
+        cy[i] = y + sin(t) * d * 0.80;
+        size[i] = rad * rng_in(r, 0.27, 0.37);
     }
-    int dabs = a->detail == 0 ? 16 : 34;
+    int dabs = a->detail == 0 ? 18 : 38;
     for (int pass = 0; pass < 4; pass++) {
-        double in = pass / 3.0;
-        for (int i = 0; i < 9; i++)
+        double in = pass / 3.0, small = pass == 0 ? 0.055 : 0.038;
+        for (int i = 0; i < CLUMPS; i++)
             for (int k = 0; k < dabs; k++) {
-                double t = rng_in(r, 0, 2 * M_PI), d = sqrt(rng_unit(r)) * cr_[i] * (1 - 0.28 * in);
-                double s = rad * rng_in(r, 0.035, 0.085) * (1 - 0.3 * in);
-                double bx = cx[i] + cos(t) * d + lx * in, by = cy[i] + sin(t) * d + ly * in;
-                cairo_new_sub_path(cr);
-                cairo_arc(cr, bx, by, s, 0, 2 * M_PI);
+                double t = rng_in(r, 0, 2 * M_PI),
+                       d = sqrt(rng_unit(r)) * size[i] * (1 - 0.45 * in);
+                double bx = cx[i] + cos(t) * d + lx * in * size[i],
+                       by = cy[i] + sin(t) * d + ly * in * size[i];
+                leaf_dab(cr, bx, by, rad * small * rng_in(r, 0.7, 1.2), rng_in(r, 0, M_PI));
             }
-        set_rgb(cr, tone[pass], pass == 0 ? 1 : 0.92);
+        set_rgb(cr, tone[pass], 1);
         cairo_fill(cr);
     }
 }
@@ -150,12 +166,13 @@ void tree_broad(struct art *a, struct rng *r, double x, double y, double height,
                    y + height * 0.02);
     cairo_fill(cr);
     cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
-    for (int i = 0; i < 5; i++)
-        branch_draw(cr, r, x, y - height * (0.30 + 0.03 * i), -M_PI / 2 + (i - 2) * 0.42,
-                    height * 0.20, w * 0.8, 2);
-    if (a->sc.season == SEASON_WINTER)
-        return; /* bare */
-    crown_draw(a, r, x, y - height * 0.64, height * 0.36, leaf);
+    bool bare = a->sc.season == SEASON_WINTER;
+    for (int i = 0; i < 5; i++) {
+        double from = height * (0.38 - 0.02 * abs(i - 2)), len = height * (bare ? 0.20 : 0.11);
+        branch_draw(cr, r, x, y - from, -M_PI / 2 + (i - 2) * 0.36, len, w * 0.85, bare ? 5 : 1);
+    }
+    if (!bare)
+        crown_draw(a, r, x, y - height * 0.66, height * 0.35, leaf);
 }
 
 void tree_palm(struct art *a, struct rng *r, double x, double y, double height, struct rgb c)
@@ -163,15 +180,19 @@ void tree_palm(struct art *a, struct rng *r, double x, double y, double height, 
     cairo_t *cr = a->cr;
     double lean = rng_in(r, -0.3, 0.3) * height, tx = x + lean, ty = y - height, w = height * 0.022;
     set_rgb(cr, c, 1);
-    cairo_move_to(cr, x - w * 1.5, y);
+    cairo_move_to(cr, x - w * 2.4, y + w * 1.5);
+    cairo_curve_to(cr, x - w * 1.8, y + w, x - w * 1.6, y - w, x - w * 1.5, y - w * 2);
     cairo_curve_to(cr, x - w, y - height * 0.4, tx - w - lean * 0.25, ty + height * 0.3,
                    tx - w * 0.7, ty);
     cairo_line_to(cr, tx + w * 0.7, ty);
     cairo_curve_to(cr, tx + w - lean * 0.25, ty + height * 0.3, x + w, y - height * 0.4,
-                   x + w * 1.5, y);
+                   x + w * 1.5, y - w * 2);
+    cairo_curve_to(cr, x + w * 1.6, y - w, x + w * 1.8, y + w, x + w * 2.4, y + w * 1.5);
     cairo_fill(cr);
-    for (int i = 0; i < 11; i++) { /* fronds: a rib with leaflets hanging from it */
-        double ang = -M_PI * 1.12 + M_PI * 1.24 * i / 10 + rng_in(r, -0.08, 0.08);
+    for (int i = 0; i < 12;
+         i++) { /* fronds: a rib with leaflets hanging from it; none straight up */
+        double ang =
+            -M_PI / 2 + (i < 6 ? -1 : 1) * (0.30 + 0.34 * (i % 6) + rng_in(r, -0.08, 0.08));
         double len = height * rng_in(r, 0.34, 0.46), ex = cos(ang) * len,
                ey = sin(ang) * len * 0.55 + len * 0.34;
         double mx = cos(ang) * len * 0.55, my = sin(ang) * len * 0.75;
@@ -370,21 +391,10 @@ static void trunk_draw(struct art *a, struct rng *r, double x, double foot, doub
 
 static void light_shafts(struct art *a, struct rng *r, int n)
 {
-    cairo_t *cr = a->cr;
     for (int i = 0; i < n; i++) {
-        double ang = M_PI / 2 + rng_in(r, -0.75, 0.75), len = a->h * 1.25,
-               half = rng_in(r, 0.012, 0.05);
-        double x0 = a->sun_x, y0 = a->sun_y;
-        cairo_pattern_t *p = cairo_pattern_create_radial(x0, y0, a->unit * 0.05, x0, y0, len * 0.9);
-        stop_rgb(p, 0, a->pal.sun, 0.26);
-        stop_rgb(p, 0.5, a->pal.glow, 0.09);
-        stop_rgb(p, 1, a->pal.glow, 0);
-        cairo_set_source(cr, p);
-        cairo_move_to(cr, x0, y0);
-        cairo_line_to(cr, x0 + cos(ang - half) * len, y0 + sin(ang - half) * len);
-        cairo_line_to(cr, x0 + cos(ang + half) * len, y0 + sin(ang + half) * len);
-        cairo_fill(cr);
-        cairo_pattern_destroy(p);
+        double angle = M_PI / 2 + rng_in(r, -1.15, 1.15);
+        sky_shaft(a, a->sun_x, a->sun_y, angle, rng_in(r, 0.02, 0.08), a->h * rng_in(r, 0.7, 1.2),
+                  a->pal.sun, 0.55);
     }
 }
 

@@ -17,6 +17,7 @@ static struct rgb water_at(const struct art *a, const struct water *w, const uin
     int yy = (int)clampd(sy, 0, w->top - 1), xx = (int)clampd(sx, 0, a->w - 1);
     struct rgb c = unpixel(px[(ptrdiff_t)yy * stride + xx]);
     double own = (0.16 + 0.30 * w->wave) + (0.28 + 0.10 * w->wave) * d - 0.16 * n;
+    own -= 0.45 * smooth(0.72, 1, luma(c)); /* light is mirrored best */
     c = mix(c, w->tint, clampd(own, 0, 0.85));
     double off = (x - a->sun_x) / (a->scale * (0.035 + 0.16 * d + 0.05 * w->wave));
     double lane = exp(-off * off), crest = smooth(0.18, 0.62, n * 0.55 + fine * 0.8);
@@ -35,8 +36,8 @@ void water_paint(struct art *a, double top, double bottom, double wave)
     w.top = y0;
     uint32_t *px = art_lock(a, &stride);
     for (int y = y0; y < y1; y++) {
-        double d = (y - y0 + 1) / (bottom - top), z = 1 / (d + 0.05); /* rows recede */
-        double fx = 5 * z / a->scale, v = z * (2.6 + wave), fv = z * 9;
+        double d = (y - y0 + 1) / (bottom - top), z = 1 / (d + 0.09); /* rows recede */
+        double fx = 11 * z / a->scale, v = z * (6 + wave), fv = z * 19;
         uint32_t *row = px + (ptrdiff_t)y * stride;
         for (int x = 0; x < a->w; x++) {
             double u = (x - a->w * 0.5) * fx;
@@ -117,14 +118,14 @@ static void surf_draw(struct art *a, double top, double bottom)
 static double *beach_paint(struct art *a)
 {
     struct rng r = art_rng(a, "beach");
-    double l = 0.22 + 0.75 * a->pal.light;
+    double l = 0.30 + 0.70 * clampd(luma(a->pal.sky[2]), 0, 1);
     double *line = ym_alloc_array((size_t)a->w, sizeof(double));
     double tilt = rng_in(&r, -0.08, 0.08) * a->h, y = a->h * rng_in(&r, 0.84, 0.88);
     surf_draw(a, mixd(a->horizon, y, 0.5), y + a->h * 0.01);
     struct range g = {
         .name = "beach", .line = line, .base = y, .amp = a->h * 0.03, .width = a->scale * 0.8};
     g.top = mix(scale(hex(0xe8cfa0), l), a->pal.glow, 0.22);
-    g.foot = mix(scale(g.top, 0.62), a->pal.near, 0.25);
+    g.foot = mix(scale(g.top, 0.7), a->pal.near, 0.2);
     g.fade = a->h * 0.2;
     land_line(a, &g);
     for (int x = 0; x < a->w; x++)
@@ -215,19 +216,9 @@ static void under_light(struct art *a, struct rng *r, const struct rgb five[4])
     cairo_set_source(cr, p);
     cairo_paint(cr);
     cairo_pattern_destroy(p);
-    for (int i = 0; i < 16; i++) {
-        double ang = M_PI / 2 + rng_in(r, -0.6, 0.6), half = rng_in(r, 0.008, 0.04),
-               len = a->h * rng_in(r, 0.6, 1.25);
-        p = cairo_pattern_create_radial(cx, -a->h * 0.25, a->h * 0.2, cx, -a->h * 0.25, len);
-        stop_rgb(p, 0, hex(0xeafff6), 0.17);
-        stop_rgb(p, 1, hex(0xeafff6), 0);
-        cairo_set_source(cr, p);
-        cairo_move_to(cr, cx, -a->h * 0.25);
-        cairo_line_to(cr, cx + cos(ang - half) * len, -a->h * 0.25 + sin(ang - half) * len);
-        cairo_line_to(cr, cx + cos(ang + half) * len, -a->h * 0.25 + sin(ang + half) * len);
-        cairo_fill(cr);
-        cairo_pattern_destroy(p);
-    }
+    for (int i = 0; i < 16; i++)
+        sky_shaft(a, cx, -a->h * 0.25, M_PI / 2 + rng_in(r, -0.62, 0.62), rng_in(r, 0.015, 0.06),
+                  a->h * rng_in(r, 0.8, 1.5), hex(0xeafff6), 0.5);
 }
 
 static void bubbles_draw(struct art *a, struct rng *r)

@@ -61,14 +61,14 @@ static const struct words table[] = {
     {FIGURE, FIG_BIRD, "bird seagull gull eagle crow raven swallow crane goose geese heron hawk dove swan duck vogel mowe adler rabe kranich oiseau oiseaux aigle mouette pajaro aguila gaviota ave aves"},
     {HOUR, AT_DAWN, "dawn sunrise morning daybreak sonnenaufgang morgen morgenrot dammerung aube matin amanecer alba manana"},
     {HOUR, AT_DAY, "day daylight noon midday afternoon tag mittag nachmittag jour midi journee dia mediodia tarde"},
-    {HOUR, AT_SUNSET, "sunset sundown evening sonnenuntergang abend abendrot coucher soir atardecer ocaso puesta"},
+    {HOUR, AT_SUNSET, "sunset sundown evening hour sonnenuntergang abend abendrot coucher soir atardecer ocaso puesta"},
     {HOUR, AT_DUSK, "dusk twilight gloaming abenddammerung crepuscule anochecer crepusculo"},
     {HOUR, AT_NIGHT, "night midnight nocturne nighttime nightfall nacht mitternacht nachts nuit minuit noche medianoche"},
     {WEATHER, SKY_CLEAR, "clear cloudless klar wolkenlos clair despejado"},
     {WEATHER, SKY_CLOUDS, "cloud cloudy overcast wolke wolken bewolkt wolkig nuage nuageux nube nubes nublado"},
     {WEATHER, SKY_RAIN, "rain rainy drizzle umbrella puddle regen regnerisch pluie pluvieux lluvia lluvioso"},
     {WEATHER, SKY_STORM, "storm stormy thunder lightning thunderstorm tempest hurricane tornado sturm gewitter blitz orage tempete eclair tormenta relampago trueno"},
-    {WEATHER, SKY_SNOW, "snowfall snowing blizzard snowstorm snowy snow schnee schneefall neige nieve nevada"},
+    {WEATHER, SKY_SNOW, "snowfall snowing blizzard snowstorm snow schnee schneefall neige nieve nevada"},
     {WEATHER, SKY_FOG, "fog mist foggy misty haze hazy nebel neblig dunst brouillard brume niebla bruma"},
     {SEASON, SEASON_SPRING, "spring springtime blossom sakura april fruhling printemps primavera"},
     {SEASON, SEASON_SUMMER, "summer summertime july sommer ete verano"},
@@ -173,20 +173,24 @@ static void word_note(struct scene *s, char *word, size_t len)
     }
 }
 
-/* Letters as the table spells them: lower case, Latin letters without their accents. */
-static size_t letter_fold(gunichar c, char out[2])
+/* A letter as the table spells it: lower case, Latin letters without their accents; "" for others.
+ */
+static size_t letter_fold(gunichar c, char out[static 2])
 {
     static const char latin1[] = "aaaaaaaceeeeiiiidnooooo\0ouuuuyts"; /* U+00E0.. */
     c = g_unichar_tolower(c);
-    if ((c >= 'a' && c <= 'z') || c == '-')
-        return out[0] = (char)c, 1;
-    if (c == 0xdf)
-        return out[0] = out[1] = 's', 2;
-    if (c == 0x153)
-        return out[0] = 'o', out[1] = 'e', 2;
-    if (c >= 0xe0 && c < 0xff && latin1[c - 0xe0])
-        return out[0] = latin1[c - 0xe0], 1;
-    return 0;
+    out[0] = out[1] = '\0';
+    if ((c >= 'a' && c <= 'z') || c == '-') {
+        out[0] = (char)c;
+    } else if (c == 0xdf) {
+        out[0] = out[1] = 's';
+    } else if (c == 0x153) {
+        out[0] = 'o';
+        out[1] = 'e';
+    } else if (c >= 0xe0 && c < 0xff) {
+        out[0] = latin1[c - 0xe0];
+    }
+    return out[0] ? 1 + (out[1] != '\0') : 0;
 }
 
 static void scene_words(struct scene *s, const char *text)
@@ -254,6 +258,12 @@ static void scene_place_fill(struct scene *s, struct rng *r)
 
 static void scene_fill(struct scene *s, struct rng *r)
 {
+    const uint32_t people = 1u << FIG_PERSON | 1u << FIG_CHILD | 1u << FIG_COUPLE;
+    if (s->extras & WITH_PORTRAIT && s->figures & people) {
+        s->figures = (s->figures & ~people) | 1u << FIG_BUST;
+        if (s->hour == AT_ANY)
+            s->hour = rng_chance(r, 0.5) ? AT_SUNSET : AT_DAWN;
+    }
     bool quiet = s->weather == SKY_ANY || s->weather == SKY_CLEAR || s->weather == SKY_CLOUDS;
     scene_place_fill(s, r);
     if (s->hour == AT_ANY && s->extras & (WITH_MOON | WITH_AURORA | WITH_STARS))
