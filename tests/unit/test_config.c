@@ -186,6 +186,7 @@ static void base_urls_are_checked(void **state)
         {"https:///x", NULL},
         {"https://a b", NULL},
         {"https://user:pw@host", NULL},
+        {"https://user@host", NULL},
         {"https://host?x=1", NULL},
         {"https://host#x", NULL},
         {"https://host:0", NULL},
