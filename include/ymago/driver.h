@@ -114,6 +114,7 @@ struct ym_reply {
     const cJSON *json;               /* the sifted document, or NULL when it was none */
     const char *text;                /* the body as text (sifted, cut to 16 KiB), masked, for error words */
     const struct ym_sieve *sieve;    /* for ym_reply_media */
+    unsigned media_first;            /* index in media of the first file that this very reply gave */
     unsigned nmedia;                 /* staged files so far in this attempt */
     const struct ym_staged {
         int64_t size;
