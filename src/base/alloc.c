@@ -1,5 +1,6 @@
 /* Memory that is always there, and the end of the process in words when it is not. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 #include <ymago/base.h>
 

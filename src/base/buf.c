@@ -1,5 +1,6 @@
 /* Growing buffers with a hard maximum. */
 #include <errno.h>
+#include <string.h>
 #include <ymago/base.h>
 
 void ym_buf_init(struct ym_buf *b, size_t max)

@@ -1,4 +1,5 @@
 /* Errors in words, and the one table of what a class is called and how the command line ends. */
+#include <string.h>
 #include <ymago/base.h>
 
 static const struct {

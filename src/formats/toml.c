@@ -4,6 +4,7 @@
 #include <string.h>
 #include <ymago/formats.h>
 
+#include "json_scan.h"
 #include "toml_shim.h"
 
 #define TEXT_MAX 1048576
@@ -31,32 +32,50 @@ static const char *skip_string(const char *p, const char *end)
     return end;
 }
 
-/* The place where text nests more deeply than we follow, or NULL. */
-static const char *find_too_deep(const char *p, const char *end)
+struct depth {
+    int brackets, dots;
+};
+
+static bool is_too_deep(struct depth *d, char c)
 {
-    int brackets = 0, dots = 0;
+    if (c == '.' && ++d->dots >= DOTS_MAX)
+        return true;
+    if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}')
+        d->dots = 0;
+    if ((c == '[' || c == '{') && ++d->brackets > NEST_MAX)
+        return true;
+    if ((c == ']' || c == '}') && d->brackets > 0)
+        d->brackets--;
+    return false;
+}
+
+/* The first place that must not reach the parser, or NULL. Text behind the byte order mark. */
+static const char *find_fault(const char *p, const char *end, const char **ret_what)
+{
+    struct depth depth = {0, 0};
     while (p < end) {
-        char c = *p;
-        if (c == '"' || c == '\'') {
+        if (*p == '"' || *p == '\'') {
             p = skip_string(p, end);
-            continue;
-        }
-        if (c == '#') {
+        } else if (*p == '#') {
             const char *nl = memchr(p, '\n', (size_t)(end - p));
             p = nl ? nl : end;
-            continue;
+        } else if ((unsigned char)*p >= 0x80) {
+            *ret_what = "a character beyond ASCII must stand in quotes";
+            return p;
+        } else if (is_too_deep(&depth, *p)) {
+            *ret_what = "this is nested too deeply";
+            return p;
+        } else {
+            p++;
         }
-        if (c == '.' && ++dots >= DOTS_MAX)
-            return p;
-        if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}')
-            dots = 0;
-        if ((c == '[' || c == '{') && ++brackets > NEST_MAX)
-            return p;
-        if ((c == ']' || c == '}') && brackets > 0)
-            brackets--;
-        p++;
     }
     return NULL;
+}
+
+/* Offset behind a byte order mark. */
+static size_t skip_bom(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 static int refuse(const struct toml_fault *f, struct ym_where *ret_where, struct ym_err *e)
@@ -75,15 +94,15 @@ int ym_toml_parse(const char *text, size_t len, cJSON **ret, struct ym_where *re
         snprintf(f.what, sizeof f.what, "it is longer than %d bytes", TEXT_MAX);
         return refuse(&f, ret_where, e);
     }
-    const char *deep = find_too_deep(text, text + len);
-    if (deep) {
-        int column = 0;
-        for (const char *p = text; p <= deep; p++) {
-            column = *p == '\n' ? 0 : column + 1;
-            f.line += *p == '\n';
-        }
-        f.column = column;
-        snprintf(f.what, sizeof f.what, "this is nested too deeply");
+    const char *what, *end = text + len;
+    const char *at = text + ym_utf8_valid(text, len);
+    if (at < end)
+        what = "this is not UTF-8";
+    else
+        at = find_fault(text + skip_bom(text, len), end, &what);
+    if (at) {
+        json_scan_where(text, (size_t)(at - text), &f.line, &f.column);
+        snprintf(f.what, sizeof f.what, "%s", what);
         return refuse(&f, ret_where, e);
     }
     cJSON *v = toml_shim_parse(text, len, &f);

@@ -66,6 +66,11 @@ static void bad_texts(void **state)
         {"a = \"\xff\"\n", 1},
         {"a = 2026-13-01\n", 1},
         {"[a\n", 1},
+        {"a = 1\n# x\n[.]\nb = 2\n", 3},
+        {"[.a]", 1},
+        {"\xc3\xa4 = 1\n", 1},
+        {"a = 1\n\xef\xbb\xbe", 2},
+        {"# \xff\n", 1},
         {"x = 1\n\n= 1\n", 3},
     };
     for (size_t i = 0; i < YM_COUNT(cases); i++) {
