@@ -20,6 +20,9 @@ struct sketch_wish {
     size_t nrefs;
 };
 
+/* 0, or -EINVAL (YM_INVALID) with a sentence when the size is out of range. Pure. */
+int sketch_check(const struct sketch_wish *w, struct ym_err *e);
+
 /* Draws the wish and hands the PNG to `write` in pieces, from the calling thread. The same wish
  * gives the same bytes on a machine with the same fonts; nothing else is looked at, no clock, no
  * state. `write` returns 0 or -errno, which ends the drawing. A reference that is no PNG, or is

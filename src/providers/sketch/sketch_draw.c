@@ -184,7 +184,7 @@ static void art_compose(struct art *a)
     }
 }
 
-static int wish_check(const struct sketch_wish *w, struct ym_err *e)
+int sketch_check(const struct sketch_wish *w, struct ym_err *e)
 {
     bool ok = w->width >= SKETCH_SIDE_MIN && w->height >= SKETCH_SIDE_MIN &&
               w->width <= SKETCH_SIDE_MAX && w->height <= SKETCH_SIDE_MAX &&
@@ -216,7 +216,7 @@ int sketch_draw(const struct sketch_wish *w, int (*write)(void *ctx, const void 
                 void *ctx, struct ym_err *e)
 {
     struct art a;
-    int rc = wish_check(w, e);
+    int rc = sketch_check(w, e);
     if (rc)
         return rc;
     art_init(&a, w);
