@@ -13,7 +13,7 @@ static int setup(void **state)
         "\"huge\":\"99999999999999999999\",\"bad\":[\"+1\",\" 1\"],\"plus\":\"+1\",\"hex\":\"0x1\","
         "\"blank\":\"\",\"minus\":\"-\",\"e\":{\"details\":[{\"reason\":\"A\"},{\"reason\":\"B\"}]}"
         ","
-        "\"m\":[[1,2],[3,4]],\"over\":\"9007199254740993\"}";
+        "\"m\":[[1,2],[3,4]],\"over\":\"9007199254740993\",\"under\":\"-9007199254740993\"}";
     (void)state;
     return ym_json_parse(text, strlen(text), 10000, &doc, NULL);
 }
@@ -50,21 +50,14 @@ static void whole_numbers(void **state)
         int r;
         int64_t n;
     } cases[] = {
-        {"n", 0, 7},
-        {"size", 0, 55745},
-        {"neg", 0, -3},
-        {"edge", 0, INT64_C(9007199254740992)},
-        {"f", -EINVAL, 0},
-        {"b", -EINVAL, 0},
-        {"z", -EINVAL, 0},
-        {"s", -EINVAL, 0},
-        {"plus", -EINVAL, 0},
-        {"hex", -EINVAL, 0},
-        {"blank", -EINVAL, 0},
-        {"minus", -EINVAL, 0},
-        {"huge", -ERANGE, 0},
-        {"over", -ERANGE, 0},
-        {"missing", -ENOENT, 0},
+        {"n", 0, 7},           {"size", 0, 55745},
+        {"neg", 0, -3},        {"edge", 0, INT64_C(9007199254740992)},
+        {"f", -EINVAL, 0},     {"b", -EINVAL, 0},
+        {"z", -EINVAL, 0},     {"s", -EINVAL, 0},
+        {"plus", -EINVAL, 0},  {"hex", -EINVAL, 0},
+        {"blank", -EINVAL, 0}, {"minus", -EINVAL, 0},
+        {"huge", -ERANGE, 0},  {"over", -ERANGE, 0},
+        {"under", -ERANGE, 0}, {"missing", -ENOENT, 0},
     };
     for (size_t i = 0; i < YM_COUNT(cases); i++) {
         int64_t n = 0;

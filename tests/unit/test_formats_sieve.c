@@ -253,6 +253,7 @@ static void the_document_is_bounded(void **state)
     YM_AUTOFREE char *text = ym_alloc(5001);
     memset(text, ' ', 5000);
     memcpy(text, "{}", 2);
+    cJSON *doc = NULL;
     struct ym_sieve *s = sieve_new(&c, 100, 4000, 4);
     assert_int_equal(ym_sieve_feed(s, text, 4000), 0);
     assert_int_equal(ym_sieve_feed(s, " ", 1), -E2BIG);
@@ -265,6 +266,20 @@ static void the_document_is_bounded(void **state)
     for (int i = 0; i < 1000 && r == 0; i++)
         r = ym_sieve_feed(s, "\"0123456789\",", 13);
     assert_int_equal(r, -E2BIG);
+    ym_sieve_free(s);
+    /* nor is a string that may yet be dropped, at the very end of the room */
+    s = sieve_new(&c, 100, 4000, 4);
+    assert_int_equal(ym_sieve_feed(s, text + 2, 3900), 0);
+    assert_int_equal(ym_sieve_feed(s, "[\"", 2), 0);
+    assert_int_equal(ym_sieve_feed(s, LONG_100, 100), 0); /* 4002 so far */
+    assert_int_equal(ym_sieve_feed(s, "x\"]", 3), 0);
+    assert_int_equal(ym_sieve_end(s, &doc, NULL), 0);
+    cJSON_Delete(doc);
+    ym_sieve_free(s);
+    /* but what stands before the string counts at once */
+    s = sieve_new(&c, 100, 4000, 4);
+    assert_int_equal(ym_sieve_feed(s, text + 2, 4000), 0);
+    assert_int_equal(ym_sieve_feed(s, "\"", 1), -E2BIG);
     ym_sieve_free(s);
     /* a string that is dropped does not count */
     s = sieve_new(&c, 100, 4000, 4);

@@ -112,6 +112,7 @@ static void depth_is_bounded(void **state)
     assert_int_equal(parse_many("a = ", "{a=", 300000, ""), -EINVAL);
     assert_int_equal(parse_many("x = {a", ".a", 300000, " = 1}"), -EINVAL);
     /* a quote that closes with four or five does not hide what follows */
+    assert_int_equal(parse_many("s = [\"\"\"a\"\"\"\", {a", ".a", 300000, " = 1}]"), -EINVAL);
     assert_int_equal(parse_many("s = \"\"\"a\"\"\"\"\"\na", ".a", 300000, " = 1"), -EINVAL);
     assert_int_equal(parse_many("s = \"\"\"a\\\"\"\"\"\na", ".a", 300000, " = 1"), -EINVAL);
     assert_int_equal(parse_many("s = '\\'\na", ".a", 300000, " = 1"), -EINVAL);
