@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The house: a file includes its own room's private headers by bare name and <ymago/X.h> of rooms of
+"""The house: a file includes its own room's private headers (never by "..") and <ymago/X.h> of rooms of
 lower rank only; rooms of equal rank never see each other. Usage: layers.py SOURCE_ROOT"""
 import re
 import sys
@@ -30,7 +30,7 @@ def faults(path, room):
     """What is wrong with the includes of one file of a room."""
     for contract, private in INCLUDE.findall(path.read_text(encoding="utf-8")):
         if private:
-            if "/" in private or not (path.parent / private).is_file():
+            if ".." in private or not (path.parent / private).is_file():
                 yield f'"{private}" is no private header of {room}/'
             continue
         other = room_of_header(contract)
