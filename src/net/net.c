@@ -17,6 +17,7 @@ struct ym_net {
     CURLM *multi;
     struct ym_inbox *inbox;
     _Atomic uint64_t tickets;
+    atomic_bool asleep; /* a message must wake the thread; while it works it looks by itself */
     /* the thread's own */
     struct surroundings around;
     struct list waiting, running;
@@ -178,15 +179,16 @@ static void *net_run(void *arg)
     struct ym_net *n = arg;
     pthread_setname_np(pthread_self(), "ymago-net");
     while (!n->stop) {
-        ym_inbox_drain(n->inbox, n);
         begin_waiting(n);
         int still;
         ym_assert(curl_multi_perform(n->multi, &still) == CURLM_OK);
         harvest(n);
         int wait = stalls_check(n);
-        if (n->stop || (n->waiting.first && n->nrunning < n->max))
-            continue;
-        ym_assert(curl_multi_poll(n->multi, NULL, 0, wait, NULL) == CURLM_OK);
+        /* The last look comes after the mark: who posts later sees it and wakes us. */
+        atomic_store(&n->asleep, true);
+        if (ym_inbox_drain(n->inbox, n) == 0 && (!n->waiting.first || n->nrunning == n->max))
+            ym_assert(curl_multi_poll(n->multi, NULL, 0, wait, NULL) == CURLM_OK);
+        atomic_store(&n->asleep, false);
     }
     end_list(n, &n->running);
     end_list(n, &n->waiting);
@@ -305,7 +307,9 @@ static void stop_run(void *owner, struct ym_msg *m)
 
 static void wake(void *ctx)
 {
-    curl_multi_wakeup(ctx);
+    struct ym_net *n = ctx;
+    if (atomic_exchange(&n->asleep, false))
+        curl_multi_wakeup(n->multi);
 }
 
 static void curl_start(void)
@@ -337,7 +341,7 @@ int ym_net_new(const struct ym_net_options *o, struct ym_net **ret, struct ym_er
     n->multi = curl_multi_init();
     ym_assert(n->multi);
     curl_multi_setopt(n->multi, CURLMOPT_MAXCONNECTS, (long)n->max);
-    n->inbox = ym_inbox_new(wake, n->multi);
+    n->inbox = ym_inbox_new(wake, n);
     int r = pthread_create(&n->thread, NULL, net_run, n);
     if (r != 0) {
         net_release(n);

@@ -1118,6 +1118,46 @@ static void test_free_ends_everything(void **state)
     raw_stop(s);
 }
 
+struct caller {
+    struct ym_net *net;
+    const char *url;
+    pthread_t thread;
+    int good;
+};
+
+/* One request after the other: each finds the thread about to sleep. */
+static void *caller_run(void *arg)
+{
+    struct caller *c = arg;
+    for (int i = 0; i < 300; i++) {
+        AUTOREPLY struct reply *p = reply_new();
+        post(c->net, c->url, YM_PAYS, p);
+        if (i % 7 == 0)
+            ym_net_cancel(c->net, UINT64_MAX);
+        c->good += reply_is_done(p, WAIT_SECONDS) && p->r.complete;
+    }
+    return NULL;
+}
+
+static void test_no_request_is_overslept(void **state)
+{
+    (void)state;
+    struct raw_server *s = raw_start(serve_ok, NULL);
+    struct ym_net *n = net_for(s, NULL);
+    YM_AUTOFREE char *url = url_of(s, "/");
+    struct caller c[4];
+    for (size_t i = 0; i < YM_COUNT(c); i++) {
+        c[i] = (struct caller){.net = n, .url = url};
+        assert_int_equal(pthread_create(&c[i].thread, NULL, caller_run, &c[i]), 0);
+    }
+    for (size_t i = 0; i < YM_COUNT(c); i++) {
+        pthread_join(c[i].thread, NULL);
+        assert_int_equal(c[i].good, 300);
+    }
+    ym_net_free(n);
+    raw_stop(s);
+}
+
 /* A key that comes back in the words of an error is not shown. */
 static void serve_key_in_status(struct raw_server *s, int fd, int nth)
 {
@@ -1172,6 +1212,7 @@ int main(void)
         cmocka_unit_test(test_short_file),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_free_ends_everything),
+        cmocka_unit_test(test_no_request_is_overslept),
         cmocka_unit_test(test_key_is_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
