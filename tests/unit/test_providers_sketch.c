@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <ymago/base.h>
 
-#include "../../src/providers/sketch/sketch.h"
+#include "../../src/providers/sketch/art.h"
 
 static int buf_write(void *ctx, const void *data, size_t len)
 {
@@ -77,6 +77,53 @@ static void test_every_field_counts(void **state)
     b = a;
     b.negative = "";
     assert_true(same(&a, &b));
+}
+
+/* Words are matched whole, in any case, with or without accents and plural. What is no word changes
+ * the picture's chance only, so scenes are read through the room's own header. */
+static struct scene scene_of(const char *prompt, const char *negative)
+{
+    struct rng r = {1};
+    struct scene s;
+    scene_read(&s, prompt, negative, &r);
+    return s;
+}
+
+static void test_words(void **state)
+{
+    static const struct {
+        const char *prompt;
+        unsigned place;
+    } cases[] = {
+        {"MOUNTAINS!", IN_MOUNTAINS},
+        {"dunes", IN_DESERT},
+        {"two cities", IN_CITY},
+        {"Ein Haus am See", IN_LAKE},
+        {"la for\xc3\xaat", IN_FOREST},
+        {"W\xc3\xbcste", IN_DESERT},
+        {"Stra\xc3\x9f"
+         "e",
+         IN_CITY},
+        {"fora\xcc\x88t sea", IN_SEA},
+        {"\xe5\xb1\xb1", IN_MOUNTAINS},
+        {"unforested seam", 0},
+        {"I see a cat", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(cases); i++) {
+        struct scene s = scene_of(cases[i].prompt, "");
+        if (cases[i].place)
+            assert_true(s.places & cases[i].place);
+        else
+            assert_false(s.places & (IN_FOREST | IN_LAKE));
+    }
+    assert_int_equal(scene_of("a red sunset, snowfall, birds", "").hour, AT_SUNSET);
+    assert_int_equal(scene_of("a red sunset, snowfall, birds", "").weather, SKY_SNOW);
+    assert_true(scene_of("cats", "").figures == 1u << FIG_CAT);
+    assert_true(scene_of("a cat and a dog", "dogs").figures == 1u << FIG_CAT);
+    assert_true(scene_of("night", "").extras & WITH_MOON);
+    assert_false(scene_of("night", "moon").extras & WITH_MOON);
+    assert_int_equal(scene_of("blue and gold and red", "").ntints, 2);
 }
 
 static uint32_t be32(const char *p)
@@ -275,6 +322,14 @@ static int ref_fd(const void *data, size_t len)
     return fd;
 }
 
+/* A whole PNG of 16400 x 1: valid, small, and wider than what is let in. */
+static const unsigned char wide_png[] = {
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
+    0x00, 0x00, 0x40, 0x10, 0x00, 0x00, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x29, 0x4a, 0x0a,
+    0x1d, 0x00, 0x00, 0x00, 0x17, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x60, 0x18, 0x05, 0xa3,
+    0x60, 0x14, 0x8c, 0x82, 0x51, 0x30, 0x0a, 0x46, 0xc1, 0x08, 0x04, 0x00, 0x08, 0x03, 0x00, 0x01,
+    0x62, 0xc4, 0xfe, 0x69, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+
 static void test_references(void **state)
 {
     (void)state;
@@ -284,13 +339,12 @@ static void test_references(void **state)
     YM_AUTOCLOSE int whole = ref_fd(png.data, png.len);
     YM_AUTOCLOSE int cut = ref_fd(png.data, png.len / 2);
     YM_AUTOCLOSE int text = ref_fd("hello", 5);
-    memcpy(png.data + 16, "\x00\x00\xff\xff\x00\x00\xff\xff", 8); /* claims 65535 x 65535 */
-    YM_AUTOCLOSE int bomb = ref_fd(png.data, png.len);
+    YM_AUTOCLOSE int wide = ref_fd(wide_png, sizeof(wide_png));
     b.refs = &whole;
     b.nrefs = 1;
     assert_false(same(&a, &b));
     assert_int_equal(lseek(whole, 0, SEEK_CUR), lseek(whole, 0, SEEK_END)); /* read by position */
-    int bad[] = {cut, text, bomb, -1};
+    int bad[] = {cut, text, wide, -1};
     b.refs = bad;
     b.nrefs = 4;
     assert_true(same(&a, &b));
@@ -308,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_threads_agree),
         cmocka_unit_test(test_write_error_ends_it),
         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

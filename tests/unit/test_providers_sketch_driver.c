@@ -186,6 +186,8 @@ static void test_done_is_free(void **state)
     struct ym_reply rep = {.nmedia = 1, .media = &staged};
     cJSON *st = NULL;
     (void)state;
+    ym_driver_check(&ym_driver_sketch);
+    assert_ptr_equal(ym_driver_model(&ym_driver_sketch, "sketch"), ym_driver_sketch.models);
     setup_init(&t, "{}", 0);
     assert_int_equal(ym_driver_sketch.step(&t.call, &st, NULL, &next, &e), 0);
     rep.tag = next.work_tag;

@@ -14,9 +14,9 @@ struct words {
 /* clang-format off */
 static const struct words table[] = {
     {PLACE, IN_MOUNTAINS, "mountain hill peak alp alpine summit ridge volcano cliff valley glacier canyon himalaya landscape nature fjord berg berge gebirge hugel tal landschaft vulkan gipfel montagne colline vallee paysage montana colina valle paisaje volcan"},
-    {PLACE, IN_SEA, "sea ocean wave bay harbour harbor coast coastline island sail regatta meer see ozean welle wellen kuste insel hafen mer ocean vague cote ile mar oceano ola olas costa isla puerto"},
+    {PLACE, IN_SEA, "sea ocean wave bay harbour harbor coast coastline island sail regatta meer ozean welle wellen kuste insel hafen mer ocean vague cote ile mar oceano ola olas costa isla puerto"},
     {PLACE, IN_BEACH, "beach shore palm tropical surf strand palme palmen plage palmier playa palmera"},
-    {PLACE, IN_LAKE, "lake river pond reflection waterfall stream creek water fluss teich wasser bach lac riviere eau fleuve reflet lago rio agua"},
+    {PLACE, IN_LAKE, "lake river pond reflection waterfall stream creek water fluss teich bergsee wasser bach lac riviere eau fleuve reflet lago rio agua"},
     {PLACE, IN_FOREST, "forest wood woods woodland jungle pine fir conifer spruce taiga redwood wald walder kiefer tanne tannen foret bois sapin jungle bosque selva pino"},
     {PLACE, IN_CITY, "city town skyline street skyscraper building downtown urban metropolis cyberpunk neon tokyo paris london york manhattan berlin shanghai stadt strasse hochhaus ville rue immeuble ciudad calle edificio rascacielos"},
     {PLACE, IN_MEADOW, "meadow field grass prairie garden farm countryside pasture park lawn vineyard wheat wiese feld garten bauernhof acker prairie champ jardin ferme prado campo jardin granja pradera"},
@@ -193,9 +193,17 @@ static size_t letter_fold(gunichar c, char out[static 2])
     return out[0] ? 1 + (out[1] != '\0') : 0;
 }
 
+/* "am See" is a lake; "to see" is none. */
+static void see_note(struct scene *s, const char *before, const char *word)
+{
+    static const char article[] = "am der dem den ein einem einen zum im beim vom";
+    if (!strcmp(word, "see") && *before && list_has(article, before, strlen(before)))
+        s->places |= IN_LAKE;
+}
+
 static void scene_words(struct scene *s, const char *text)
 {
-    char word[48];
+    char word[48], before[48] = "";
     size_t n = 0, len = strlen(text);
     for (const char *p = text, *end = text + len;;) {
         char two[2];
@@ -214,6 +222,10 @@ static void scene_words(struct scene *s, const char *text)
             if (n < sizeof(word) - 1)
                 word[n++] = two[i];
         if (!k) {
+            word[n] = '\0';
+            see_note(s, before, word);
+            if (n)
+                memcpy(before, word, n + 1);
             word_note(s, word, n);
             n = 0;
             if (!c && p >= end)
@@ -281,8 +293,7 @@ static void scene_fill(struct scene *s, struct rng *r)
     }
     if (s->weather == SKY_ANY)
         s->weather = rng_chance(r, 0.75) ? SKY_CLOUDS : SKY_CLEAR;
-    /* Snow on the ground, not in the air, unless it was said so. */
-    if (s->hour == AT_NIGHT && !(s->extras & WITH_AURORA) && rng_chance(r, 0.7))
+    if (s->hour == AT_NIGHT && !(s->extras & WITH_AURORA))
         s->extras |= WITH_MOON;
 }
 
@@ -293,5 +304,6 @@ void scene_read(struct scene *ret, const char *prompt, const char *negative, str
     scene_words(&no, negative);
     scene_without(&s, &no);
     scene_fill(&s, r);
+    s.extras &= ~no.extras; /* not by chance either */
     *ret = s;
 }

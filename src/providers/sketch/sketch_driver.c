@@ -3,7 +3,7 @@
 #include <math.h>
 #include <ymago/driver.h>
 
-#include "sketch/sketch.h"
+#include "sketch.h"
 
 enum { TAG_DRAWN = 1 };
 
@@ -186,7 +186,6 @@ const struct ym_driver ym_driver_sketch = {
     .name = "sketch",
     .kinds = 1u << YM_IMAGE,
     .is_free = true,
-    .base_url = "",
     .concurrency = 2,
     .models = models,
     .default_model = {[YM_IMAGE] = "sketch"},
