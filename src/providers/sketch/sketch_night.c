@@ -97,8 +97,8 @@ void night_moon(struct art *a)
         cairo_rotate(cr, rng_in(&rn, -0.5, 0.5));
         double k = rng_in(&rn, 0.2, 0.55);
         cairo_arc(cr, 0, 0, r, -M_PI / 2, M_PI / 2);
-        cairo_curve_to(cr, r * 0.55 * k + r * k * 0.6, r * 0.9, r * k * 1.2, r * 0.45, r * k, 0);
-        cairo_curve_to(cr, r * k * 1.2, -r * 0.45, r * 0.55 * k + r * k * 0.6, -r * 0.9, 0, -r);
+        cairo_scale(cr, k, 1);
+        cairo_arc_negative(cr, 0, 0, r, M_PI / 2, -M_PI / 2);
         set_rgb(cr, a->pal.sun, 1);
         cairo_fill(cr);
     }

@@ -63,7 +63,7 @@ static const struct words table[] = {
     {HOUR, AT_DAY, "day daylight noon midday afternoon tag mittag nachmittag jour midi journee dia mediodia tarde"},
     {HOUR, AT_SUNSET, "sunset sundown evening hour sonnenuntergang abend abendrot coucher soir atardecer ocaso puesta"},
     {HOUR, AT_DUSK, "dusk twilight gloaming abenddammerung crepuscule anochecer crepusculo"},
-    {HOUR, AT_NIGHT, "night midnight nocturne nighttime nightfall nacht mitternacht nachts nuit minuit noche medianoche"},
+    {HOUR, AT_NIGHT, "night neon cyberpunk midnight nocturne nighttime nightfall nacht mitternacht nachts nuit minuit noche medianoche"},
     {WEATHER, SKY_CLEAR, "clear cloudless klar wolkenlos clair despejado"},
     {WEATHER, SKY_CLOUDS, "cloud cloudy overcast wolke wolken bewolkt wolkig nuage nuageux nube nubes nublado"},
     {WEATHER, SKY_RAIN, "rain rainy drizzle umbrella puddle regen regnerisch pluie pluvieux lluvia lluvioso"},
