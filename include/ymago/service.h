@@ -11,6 +11,11 @@ struct ym_service_parts { /* borrowed */
     /* Loads the configuration again, for `reload`; NULL = not possible. */
     struct ym_config *(*reload)(void *ctx, struct ym_err *e);
     void *reload_ctx;
+    /* Text of a working note (ym_view_working; views is a room of equal rank). NULL = no such notes. */
+    int (*working)(const struct ym_job_row *r, int64_t position, int64_t eta_s, const struct ym_live *l, struct ym_buf *out);
+    /* Text for `status` ({"text":...} and the machine form). */
+    int (*status_text)(const struct ym_status *s, struct ym_buf *out);
+    int (*status_json)(const struct ym_status *s, struct ym_buf *out);
 };
 int ym_service_new(const struct ym_service_parts *p, struct ym_service **ret, struct ym_err *e);
 void ym_service_free(struct ym_service *s);
@@ -22,7 +27,7 @@ struct ym_verb {
     bool in_ctl;         /* may be written to .ymago/ctl */
     const char *help;
 };
-extern const struct ym_verb ym_verbs[]; /* ends with { 0 }; the functions are private to service/ */
+const struct ym_verb *ym_verb_at(size_t i); /* row i of the one table; NULL past its end */
 
 struct ym_caller { uid_t uid; gid_t gid; pid_t pid; };
 /* {"verb":"again","path":"images/a.txt", ...} -> reply(ctx, {"ok":true,...} or {"ok":false,"error":

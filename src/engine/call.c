@@ -1,0 +1,52 @@
+/* What a driver is told about a job. */
+#include "engine_private.h"
+
+const struct ym_driver *driver_find(const struct ym_engine *e, const char *name)
+{
+    for (const struct ym_driver *const *d = e->p.drivers; name && *d; d++)
+        if (strcmp((*d)->name, name) == 0)
+            return *d;
+    return NULL;
+}
+
+static void price_over(double *price, double configured, bool *any)
+{
+    if (configured >= 0) {
+        *price = configured;
+        *any = true;
+    }
+}
+
+static void prices_init(struct ym_engine *e, const struct ym_model *m, struct ym_prices *ret)
+{
+    struct ym_model_conf c;
+    *ret = m->prices;
+    ret->from_config = false;
+    if (!ym_config_model(e->config, m->id, &c))
+        return;
+    price_over(&ret->image, c.image, &ret->from_config);
+    price_over(&ret->second, c.second, &ret->from_config);
+    price_over(&ret->song, c.song, &ret->from_config);
+    price_over(&ret->kchars, c.kchars, &ret->from_config);
+    price_over(&ret->mtok_in, c.mtok_in, &ret->from_config);
+    price_over(&ret->mtok_out, c.mtok_out, &ret->from_config);
+}
+
+void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_id, int attempt,
+               const struct ym_request *req, struct ym_model *mem, struct ym_call *ret)
+{
+    struct ym_provider_conf pc;
+    struct ym_model_conf mc;
+    ym_config_provider(e->config, d->name, &pc);
+    const struct ym_model *known = ym_driver_model(d, req->model);
+    *mem = known ? *known
+                 : (struct ym_model){.id = req->model, .kinds = d->kinds, .max_refs = 16,
+                                     .prices = {-1, -1, -1, -1, -1, -1, -1, false}};
+    if (ym_config_model(e->config, req->model, &mc) && mc.max_prompt > 0)
+        mem->max_prompt = (unsigned)mc.max_prompt;
+    *ret = (struct ym_call){.job_id = job_id, .attempt = attempt, .req = req, .model = mem,
+                            .base_url = pc.base_url ? pc.base_url : d->base_url,
+                            .has_key = pc.key != NULL, .now = engine_wall(e),
+                            .timeout = YM_SEC(pc.timeout_seconds)};
+    prices_init(e, mem, &ret->prices);
+}

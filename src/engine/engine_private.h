@@ -1,0 +1,214 @@
+/* The engine's own structures. Everything here is touched by the engine's thread alone, except what
+ * stands under `look`. */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <errno.h>
+#include <ymago/engine.h>
+#include "limit.h"
+#include "retry.h"
+
+/* ---- job.c: the table ---- */
+enum job_event {
+    JE_CREATED, JE_HOLD, JE_RELEASED, JE_CLAIMED, JE_SENT, JE_HANDLE, JE_STORED, JE_PLACED,
+    JE_AGAIN_LATER, JE_REJECTED, JE_NO_ANSWER, JE_CANCELLED, JE_ADOPTED, JE_COUNT
+};
+enum ym_state job_advance(enum ym_state s, enum job_event ev); /* YM_JOB_NONE = refused */
+void job_check(const struct ym_job_row *r);
+
+struct act { /* what is done once the round is committed */
+    struct act *next;
+    void (*run)(struct ym_engine *e, void *ctx);
+    void *ctx;
+};
+
+struct lane { /* "provider/model": what is limited and counted together */
+    struct lane *next;
+    char *name, *provider;
+    const struct ym_driver *driver; /* NULL: no such driver in this program any more */
+    struct limit limit;
+    int running, concurrency, daily_limit;
+    int64_t queued;
+    ym_wall earliest;     /* run_at of the next queued job */
+    ym_mono wait_until;   /* told or chosen to wait */
+    int throttles;        /* in a row: how far to back off when not told */
+    enum { LANE_OK, LANE_WAITING, LANE_OFFLINE, LANE_PARKED, LANE_BLOCKED } state;
+    char why[160];
+};
+
+struct guard { /* many paying prompts at once pass as one; see guard.c */
+    ym_mono recent[256];  /* when the last paying jobs were made */
+    struct ym_id ids[256];
+    unsigned head, count;
+    bool open;
+    struct ym_id id;      /* of the open group */
+    ym_mono last;         /* when its last member came */
+};
+
+struct waiter {
+    struct waiter *next;
+    uint64_t ticket;
+    char *target;
+    void (*fn)(void *ctx, const struct ym_wait_result *r);
+    void *ctx;
+    bool active, cancelled;
+};
+
+struct settle;
+struct run;
+struct placing;
+
+struct ym_engine {
+    struct ym_engine_parts p;
+    struct ym_config *config;      /* under `look` for replacement */
+    struct ym_budget budget;
+    struct ym_library lib;
+    struct ym_inbox *in;
+    pthread_t thread;
+    bool started, paused, draining, stop;
+    atomic_bool stopping;
+    ym_mono drain_until;
+    ym_mono deadline;              /* the earliest timer of this round */
+    ym_wall started_at;
+    struct act *acts, **acts_tail;
+
+    struct settle *settle;
+    struct lane *lanes;
+    struct run *runs;
+    struct placing *placing;       /* prompts whose results are being placed */
+    struct guard guard;
+    char *blocked;                 /* "|gemini|": providers without a usable key */
+    int64_t tasks;                 /* worker tasks under way that will report back */
+    bool store_full;               /* no new work until space returns */
+    ym_mono store_look;            /* next look at the free space */
+    char day[16];                  /* local day of the last round: budgets reopen at midnight */
+    struct ym_ident budget_ident, prices_ident;
+    struct scan *scan;             /* the walk under way; NULL = none */
+    atomic_bool scan_stop;
+    int indexing;                  /* sidecars being read, and the scan's first pass: adoption waits */
+    ym_wall mounted_at;
+
+    pthread_mutex_t look;          /* status, live, waiters, subscriber, config */
+    struct ym_status status;
+    struct waiter *waiters;
+    uint64_t next_ticket;
+    void (*on_event)(void *ctx, int64_t seq, const char *json);
+    void *on_event_ctx;
+    struct live { struct live *next; struct ym_id job; double progress; char detail[160]; } *lives;
+    bool status_dirty;
+};
+
+/* ---- engine.c ---- */
+ym_mono engine_mono(struct ym_engine *e);
+ym_wall engine_wall(struct ym_engine *e);
+void engine_at(struct ym_engine *e, ym_mono t); /* wake up no later than t */
+void engine_after_commit(struct ym_engine *e, void (*run)(struct ym_engine *e, void *ctx), void *ctx);
+/* work() on a worker, then done() on the engine's thread (inside a round), then ctx_free. When the
+ * engine is stopping done() may be left out; ctx_free never is. */
+struct task_ops {
+    void (*work)(void *ctx);
+    void (*done)(struct ym_engine *e, void *ctx);
+    void (*ctx_free)(void *ctx);
+};
+void engine_task(struct ym_engine *e, const struct task_ops *ops, void *ctx, bool urgent);
+/* The same, but handed over only once the round is committed. */
+void engine_task_after(struct ym_engine *e, const struct task_ops *ops, void *ctx, bool urgent);
+/* A journal error that leaves memory and disk apart: says so and ends the process; the next start
+ * recovers from what is durable. */
+void engine_must(struct ym_engine *e, int r, const char *what, const struct ym_err *err);
+
+/* ---- row.c: the one way a job's row changes ---- */
+void job_create(struct ym_engine *e, struct ym_job_row *r, enum job_event first);
+/* Advances, writes, counts, emits the event of the new state. A refused transition ends the process. */
+void job_to(struct ym_engine *e, struct ym_job_row *r, enum job_event ev);
+void job_save(struct ym_engine *e, const struct ym_job_row *r);
+void job_error_set(struct ym_job_row *r, const struct ym_err *err);
+void job_error_clear(struct ym_job_row *r);
+void str_set(char **p, const char *s);
+struct slot_list { struct ym_slot_row *v; size_t n; };
+void slots_of_job(struct ym_engine *e, const char *job, struct slot_list *ret);
+void slots_of_name(struct ym_engine *e, const char *path, struct slot_list *ret);
+void slot_list_fini(struct slot_list *l);
+struct id_list { struct ym_id *v; size_t n; };
+void id_list_add(void *list, const char *id); /* fits the journal's callbacks */
+void id_list_fini(struct id_list *l);
+
+/* ---- events.c ---- */
+/* Takes o (may be NULL); adds "type" and "time". */
+void event_emit(struct ym_engine *e, const char *type, cJSON *o);
+void event_job(struct ym_engine *e, const char *type, const struct ym_job_row *r);
+void live_set(struct ym_engine *e, const struct ym_id *job, double progress, const char *detail);
+void live_clear(struct ym_engine *e, const struct ym_id *job);
+
+/* ---- sched.c ---- */
+struct lane *lane_get(struct ym_engine *e, const char *name);
+void lanes_load(struct ym_engine *e);
+void lanes_configure(struct ym_engine *e);
+void sched_queued(struct ym_engine *e, const struct ym_job_row *r); /* a job became claimable */
+void sched_run(struct ym_engine *e);
+void provider_block(struct ym_engine *e, const char *provider, const char *why);
+void provider_unblock_all(struct ym_engine *e);
+bool provider_is_blocked(const struct ym_engine *e, const char *provider);
+
+/* ---- money.c: budgets, holds, approvals ---- */
+/* NULL = may be sent; else why not ("daily" ...), with a sentence. */
+const char *budget_refuses(struct ym_engine *e, const struct ym_job_row *r, struct ym_err *err);
+/* At birth: what holds a job whatever the day's budget says. */
+const char *budget_holds(struct ym_engine *e, const struct ym_job_row *r, bool is_free, struct ym_err *err);
+void hold_job(struct ym_engine *e, struct ym_job_row *r, enum job_event ev, const char *why, const struct ym_err *err);
+void budget_load(struct ym_engine *e, bool first);   /* cost/budget.toml and prices.toml, when they changed */
+void budget_reopen(struct ym_engine *e);             /* held by a budget that now has room: queued again */
+void hold_used_up(struct ym_engine *e, const char *hold_id); /* a job paid by it ended */
+void hold_target_close(struct ym_engine *e, const char *target); /* nothing waits there any more */
+void hold_note_close(struct ym_engine *e, const char *job);
+int hold_approve(struct ym_engine *e, struct ym_hold_row *h, ym_money cap, struct ym_err *err);
+
+/* ---- guard.c ---- */
+/* A paying job is about to be made: joins or opens a group; sets r->bulk. */
+void guard_note(struct ym_engine *e, struct ym_job_row *r);
+void guard_tick(struct ym_engine *e);
+void guard_recover(struct ym_engine *e);
+
+/* ---- run.c, receive.c: one attempt ---- */
+void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_t attempt, ym_money reserved);
+void run_resume(struct ym_engine *e, struct ym_job_row *r); /* an accepted job after a restart */
+void run_cancel(struct ym_engine *e, const char *job);
+void runs_tick(struct ym_engine *e);
+bool run_exists(const struct ym_engine *e, const char *job);
+int runs_count(const struct ym_engine *e);
+void runs_free(struct ym_engine *e);
+
+/* ---- call.c: what a driver is told ---- */
+const struct ym_driver *driver_find(const struct ym_engine *e, const char *name);
+/* Fills *ret from config and tables; strings are borrowed from the config and the request. *mem holds
+ * the model entry for unknown names. */
+void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_id, int attempt,
+               const struct ym_request *req, struct ym_model *mem, struct ym_call *ret);
+
+/* ---- place.c: results and clones become visible ---- */
+void place_job(struct ym_engine *e, const char *job);    /* all waiting slots of a stored or done job */
+void place_tick(struct ym_engine *e);                    /* after the disk was full */
+bool place_busy(const struct ym_engine *e, const char *prompt);
+void place_free(struct ym_engine *e);
+
+/* ---- notes.c ---- */
+void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *billed, const char *next);
+void note_error_clear(struct ym_engine *e, const char *prompt);
+void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h);
+void note_remove(struct ym_engine *e, const char *path);
+
+/* ---- wait.c, status.c ---- */
+void waiters_check(struct ym_engine *e);
+void waiters_drop(struct ym_engine *e);
+void status_refresh(struct ym_engine *e);
+bool engine_idle(struct ym_engine *e);
+
+/* ---- recover.c ---- */
+int recover(struct ym_engine *e, struct ym_err *err);
+
+#include "intake/intake.h"
+
+#endif

@@ -1,0 +1,297 @@
+/* Carrying out what a driver asked for: requests on the net thread, computations on a worker. */
+#include "run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+struct exchange {
+    struct ym_msg msg;           /* first: travels net -> worker -> engine */
+    struct run *run;
+    struct receive rx;
+    const struct ym_http *http;  /* into run->nx: stays until every exchange of it is back */
+    struct ym_call call;         /* for work */
+    struct ym_err prepare;       /* opening the references failed */
+};
+
+static void exchange_free(struct exchange *x)
+{
+    receive_fini(&x->rx);
+    free(x);
+}
+
+static void exchange_drop(struct ym_msg *m)
+{
+    exchange_free((struct exchange *)m);
+}
+
+static struct exchange *exchange_new(struct ym_engine *e, struct run *run, const struct ym_http *h)
+{
+    struct exchange *x = ym_alloc(sizeof(*x));
+    x->run = run;
+    x->http = h;
+    receive_init(&x->rx, e->p.store, run->row.id.s, run->row.tries_total, run->nmedia, h);
+    run->inflight++;
+    return x;
+}
+
+/* ---- back on the engine's thread ---- */
+static void media_take(struct run *run, struct receive *rx)
+{
+    for (unsigned i = 0; i < rx->nmedia && run->nmedia < RECEIVE_MEDIA; i++)
+        run->media[run->nmedia++] = rx->media[i];
+    rx->nmedia = 0;
+}
+
+static const struct ym_err *exchange_error(const struct exchange *x)
+{
+    if (x->prepare.cls != YM_OK)
+        return &x->prepare;
+    if (x->rx.err.cls != YM_OK)
+        return &x->rx.err;
+    return x->rx.result.err.cls != YM_OK ? &x->rx.result.err : NULL;
+}
+
+static void exchange_back(void *owner, struct ym_msg *m)
+{
+    struct ym_engine *e = owner;
+    struct exchange *x = (struct exchange *)m;
+    struct run *run = x->run;
+    const struct ym_err *failed = exchange_error(x);
+    run->inflight--;
+    if (run->ended) {
+        receive_discard(&x->rx);
+    } else if (failed) {
+        struct ym_err err = *failed;
+        receive_discard(&x->rx);
+        run_fail(e, run, &err);
+    } else {
+        media_take(run, &x->rx);
+        struct ym_reply rep = {.tag = x->http ? x->http->tag : run->nx.work_tag,
+                               .status = x->rx.status,
+                               .headers = (const char *const *)x->rx.headers,
+                               .json = x->rx.json,
+                               .text = x->rx.text.data ? x->rx.text.data : "",
+                               .sieve = x->rx.sieve,
+                               .media_first = x->rx.base};
+        run_step(e, run, &rep);
+    }
+    exchange_free(x);
+}
+
+static void exchange_finish(void *owner, struct ym_msg *m)
+{
+    (void)owner;
+    struct exchange *x = (struct exchange *)m;
+    struct ym_engine *e = x->run->e;
+    receive_finish(&x->rx);
+    x->msg = (struct ym_msg){.run = exchange_back, .drop = exchange_drop};
+    ym_inbox_post(e->in, &x->msg);
+}
+
+/* ---- on the net thread ---- */
+static int exchange_head(void *ctx, const struct ym_head *h)
+{
+    struct exchange *x = ctx;
+    return receive_head(&x->rx, h);
+}
+
+static int exchange_body(void *ctx, const void *data, size_t len, struct ym_err *err)
+{
+    struct exchange *x = ctx;
+    return receive_body(&x->rx, data, len, err);
+}
+
+static void exchange_done(void *ctx, const struct ym_net_result *r)
+{
+    struct exchange *x = ctx;
+    x->rx.result = *r;
+    x->msg = (struct ym_msg){.run = exchange_finish, .drop = exchange_drop};
+    ym_pool_post(x->run->e->p.pool, &x->msg, true);
+}
+
+/* ---- references: opened and checked against the digests that the request was identified by ---- */
+static int ref_open(const struct ym_store *s, const struct ym_ref *ref, struct ym_err *err)
+{
+    struct ym_digest now;
+    int64_t size;
+    int fd = ym_store_openat(s, ref->path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return ym_fail(err, YM_INVALID, -fd, "The reference image %s is not there any more: put it back and save the prompt.", ref->path);
+    if (ym_digest_fd(fd, &now, &size) < 0 || !ym_digest_eq(&now, &ref->b2)) {
+        close(fd);
+        return ym_fail(err, YM_INVALID, ESTALE, "The reference image %s changed before it was sent: save the prompt again.", ref->path);
+    }
+    return fd;
+}
+
+static int media_open(const struct ym_store *s, const struct received *m)
+{
+    return openat(s->staging_fd, m->whole.name, O_RDONLY | O_CLOEXEC);
+}
+
+/* Turns the driver's parts into pieces with open files. */
+static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_err *err)
+{
+    struct run *run = x->run;
+    for (unsigned i = 0; i < x->http->nparts; i++) {
+        const struct ym_part *p = &x->http->parts[i];
+        if (p->type == YM_PART_TEXT) {
+            pieces[i] = (struct ym_piece){.type = YM_PIECE_BYTES, .data = p->text, .len = p->len};
+            continue;
+        }
+        bool ref = p->type == YM_PART_REF || p->type == YM_PART_REF_B64;
+        bool b64 = p->type == YM_PART_REF_B64 || p->type == YM_PART_MEDIA_B64;
+        ym_assert(x->rx.nfds < YM_COUNT(x->rx.fds) && p->index < (ref ? run->req.nrefs : run->nmedia));
+        int fd = ref ? ref_open(run->e->p.store, &run->req.refs[p->index], err)
+                     : media_open(run->e->p.store, &run->media[p->index]);
+        if (fd < 0)
+            return fd;
+        x->rx.fds[x->rx.nfds++] = fd;
+        pieces[i] = (struct ym_piece){.type = b64 ? YM_PIECE_FILE_B64 : YM_PIECE_FILE, .fd = fd,
+                                      .size = ref ? run->req.refs[p->index].size : run->media[p->index].whole.size};
+    }
+    return 0;
+}
+
+static int headers_make(const struct exchange *x, const struct ym_provider_conf *pc, struct ym_header out[static 13],
+                        struct ym_err *err)
+{
+    const struct ym_http *h = x->http;
+    for (unsigned i = 0; i < h->nheaders; i++) {
+        const struct ym_call_header *c = &h->headers[i];
+        out[i] = (struct ym_header){.name = c->name, .value = c->value, .prefix = c->prefix};
+        if (!c->credential)
+            continue;
+        ym_assert(strcmp(c->credential, "api_key") == 0);
+        if (!pc->key)
+            return ym_fail(err, YM_AUTH, EACCES, "No key for %s: set %s (environment or configuration), then `ymago reload`.",
+                           x->run->driver->name, x->run->driver->key_env ? x->run->driver->key_env : "its api_key");
+        out[i].secret = pc->key;
+    }
+    out[h->nheaders] = (struct ym_header){0};
+    return 0;
+}
+
+static void exchange_submit(struct exchange *x)
+{
+    struct ym_engine *e = x->run->e;
+    struct ym_header headers[13];
+    struct ym_provider_conf pc;
+    struct ym_config *c = ym_engine_config(e);
+    ym_config_provider(c, x->run->driver->name, &pc);
+    YM_AUTOFREE struct ym_piece *pieces = ym_alloc_array(x->http->nparts + 1u, sizeof(*pieces));
+    if (headers_make(x, &pc, headers, &x->prepare) < 0 || pieces_make(x, pieces, &x->prepare) < 0) {
+        x->msg = (struct ym_msg){.run = exchange_back, .drop = exchange_drop};
+        ym_inbox_post(e->in, &x->msg);
+    } else {
+        struct ym_net_request q = {.method = x->http->method, .url = x->http->url, .headers = headers,
+                                   .pieces = pieces, .npieces = x->http->nparts, .effect = x->http->effect,
+                                   .connect_timeout = YM_SEC(ym_config_int(c, "net.connect_timeout_seconds")),
+                                   .timeout = YM_SEC(pc.timeout_seconds), .max_reply = x->http->max_reply,
+                                   .sink = {exchange_head, exchange_body, exchange_done, x}};
+        ym_net_submit(e->p.net, &q);
+    }
+    ym_config_unref(c);
+}
+
+/* On a worker when files have to be read and digested first. */
+static void exchange_prepare(void *owner, struct ym_msg *m)
+{
+    (void)owner;
+    exchange_submit((struct exchange *)m);
+}
+
+static void exchange_go(struct ym_engine *e, void *ctx)
+{
+    struct exchange *x = ctx;
+    bool files = false;
+    for (unsigned i = 0; i < x->http->nparts; i++)
+        files |= x->http->parts[i].type != YM_PART_TEXT;
+    if (!files) {
+        exchange_submit(x);
+        return;
+    }
+    x->msg = (struct ym_msg){.run = exchange_prepare, .drop = exchange_drop};
+    ym_pool_post(e->p.pool, &x->msg, true);
+}
+
+void exchange_all(struct ym_engine *e, struct run *run)
+{
+    ym_assert(run->nx.nhttp >= 1 && run->nx.nhttp <= YM_COUNT(run->nx.http));
+    for (unsigned i = 0; i < run->nx.nhttp; i++)
+        engine_after_commit(e, exchange_go, exchange_new(e, run, &run->nx.http[i]));
+}
+
+/* ---- computations ---- */
+static int work_begin(void *ctx, unsigned index, int64_t expect, struct ym_err *err)
+{
+    struct exchange *x = ctx;
+    return receive_begin(&x->rx, index, expect, err);
+}
+
+static int work_write(void *ctx, unsigned index, const void *data, size_t len, struct ym_err *err)
+{
+    struct exchange *x = ctx;
+    return receive_write(&x->rx, index, data, len, err);
+}
+
+static int work_end(void *ctx, unsigned index, struct ym_err *err)
+{
+    (void)ctx;
+    (void)index;
+    (void)err;
+    return 0;
+}
+
+static void work_progress(void *ctx, double fraction)
+{
+    struct exchange *x = ctx;
+    live_set(x->run->e, &x->run->row.id, fraction, NULL);
+}
+
+static bool work_stopped(void *ctx)
+{
+    struct exchange *x = ctx;
+    return atomic_load(&x->run->cancelled);
+}
+
+static void work_run(void *owner, struct ym_msg *m)
+{
+    (void)owner;
+    struct exchange *x = (struct exchange *)m;
+    struct run *run = x->run;
+    struct ym_media_out out = {work_begin, work_write, work_end, work_progress, work_stopped, {0}, x};
+    int r = 0;
+    for (unsigned i = 0; i < YM_COUNT(out.ref_fds); i++)
+        out.ref_fds[i] = -1;
+    for (unsigned i = 0; i < run->req.nrefs && i < YM_COUNT(x->rx.fds) && r == 0; i++) {
+        if (run->req.refs[i].is_url)
+            continue;
+        int fd = ref_open(run->e->p.store, &run->req.refs[i], &x->prepare);
+        if (fd < 0)
+            r = fd;
+        else
+            x->rx.fds[x->rx.nfds++] = out.ref_fds[i] = fd;
+    }
+    if (r == 0)
+        r = run->nx.work(&x->call, &out, &x->prepare);
+    ym_assert(r == 0 || x->prepare.cls != YM_OK);
+    if (r == 0)
+        receive_finish(&x->rx);
+    x->msg = (struct ym_msg){.run = exchange_back, .drop = exchange_drop};
+    ym_inbox_post(run->e->in, &x->msg);
+}
+
+static void work_go(struct ym_engine *e, void *ctx)
+{
+    struct exchange *x = ctx;
+    x->msg = (struct ym_msg){.run = work_run, .drop = exchange_drop};
+    ym_pool_post(e->p.pool, &x->msg, false);
+}
+
+void work_start(struct ym_engine *e, struct run *run)
+{
+    struct exchange *x = exchange_new(e, run, NULL);
+    run_call(run, &x->call);
+    engine_after_commit(e, work_go, x);
+}

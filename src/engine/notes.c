@@ -1,0 +1,226 @@
+/* Notes beside prompts: error.log and held.log. Texts are made here, files by a worker; what a note
+ * says may be over by the time it is written, so it is checked again then. */
+#include "engine_private.h"
+
+struct note {
+    struct ym_engine *e;
+    char *prompt, *kind, *text;  /* kind NULL = remove `path` */
+    char *path;
+    struct ym_id job;            /* the failure it tells of; "" = a hold */
+    struct ym_hold_row hold;
+    bool has_ours;
+    struct ym_digest ours, b2;
+    struct ym_ident ident;
+    struct ym_err err;
+    int r;
+};
+
+static void note_free(void *ctx)
+{
+    struct note *n = ctx;
+    free(n->prompt);
+    free(n->kind);
+    free(n->text);
+    free(n->path);
+    ym_hold_row_fini(&n->hold);
+    free(n);
+}
+
+static void note_work(void *ctx)
+{
+    struct note *n = ctx;
+    const struct ym_digest *ours = n->has_ours ? &n->ours : NULL;
+    if (!n->kind)
+        n->r = ym_remove_note(&n->e->lib, n->path, ours, &n->err);
+    else
+        n->r = ym_place_note(&n->e->lib, n->prompt, n->kind, n->text, strlen(n->text), ours,
+                             &n->path, &n->b2, &n->ident, &n->err);
+}
+
+static void note_done(struct ym_engine *e, void *ctx)
+{
+    struct note *n = ctx;
+    struct ym_err err;
+    struct ym_job_row r;
+    if (n->r < 0) {
+        ym_log(YM_WARN, "engine", "note for %s: %s", n->prompt ? n->prompt : n->path, n->err.msg);
+        return;
+    }
+    if (!n->kind)
+        return;
+    ym_note_put(e->p.journal, n->path, n->prompt, &n->b2);
+    if (n->hold.id.s[0]) {
+        struct ym_hold_row h;
+        if (ym_hold_get(e->p.journal, n->hold.id.s, &h) < 0)
+            return;
+        str_set(&h.note, n->path);
+        h.ident = (struct ym_row_ident){n->ident.ino, n->ident.btime_ns, n->ident.size, n->ident.mtime_ns};
+        engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
+        if (h.status != YM_HOLD_WAITING)
+            note_remove(e, n->path);
+        ym_hold_row_fini(&h);
+        return;
+    }
+    if (ym_job_get(e->p.journal, n->job.s, &r) == 0) {
+        if (r.state == YM_JOB_DONE || r.state == YM_JOB_STORED || r.cls == YM_OK)
+            note_remove(e, n->path);
+        ym_job_row_fini(&r);
+    }
+}
+
+static const struct task_ops note_ops = {note_work, note_done, note_free};
+
+struct ours_find {
+    const char *suffix;
+    struct note *n;
+};
+
+static void ours_found(void *ctx, const char *path, const struct ym_digest *b2)
+{
+    struct ours_find *f = ctx;
+    size_t n = strlen(path), k = strlen(f->suffix);
+    if (n > k && strcmp(path + n - k, f->suffix) == 0) {
+        f->n->has_ours = true;
+        f->n->ours = *b2;
+    }
+}
+
+static void note_start(struct ym_engine *e, struct note *n, const char *suffix)
+{
+    struct ours_find f = {suffix, n};
+    n->e = e;
+    ym_note_each(e->p.journal, n->prompt, ours_found, &f);
+    engine_task_after(e, &note_ops, n, false);
+}
+
+struct prompts {
+    struct ym_engine *e;
+    char **v;
+    size_t n;
+};
+
+static void prompt_add(void *ctx, const struct ym_slot_row *r)
+{
+    struct prompts *p = ctx;
+    if (strncmp(r->path, "cli:", 4) == 0)
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->v[i], r->path) == 0)
+            return;
+    p->v = ym_realloc(p->v, (p->n + 1) * sizeof(*p->v));
+    p->v[p->n++] = ym_strdup(r->path);
+}
+
+static const char *advice_for(enum ym_class cls)
+{
+    switch (cls) {
+    case YM_INVALID:
+        return "Edit the prompt and save it.";
+    case YM_REFUSED:
+        return "Change the wording and save it.";
+    case YM_AUTH:
+        return "Set the key, then run `ymago reload`; waiting prompts go on by themselves.";
+    case YM_AMBIGUOUS:
+    case YM_LOST:
+        return "Look at the provider's usage page; `ymago retry` sends it once more.";
+    case YM_LOCAL:
+        return "Make room on the disk, then run `ymago retry`.";
+    case YM_EMPTY:
+    case YM_TRANSIENT:
+    case YM_THROTTLED:
+    case YM_OFFLINE:
+    case YM_HELD:
+    case YM_CANCELLED:
+    case YM_BROKEN:
+    case YM_OK:
+    case YM_CLASS_COUNT:
+        break;
+    }
+    return "`touch` the prompt, or run `ymago retry`, to try once more; or edit it and save.";
+}
+
+void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *billed, const char *next)
+{
+    struct prompts all = {.e = e};
+    if (!ym_config_bool(e->config, "mount.notes"))
+        return;
+    ym_slot_each_job(e->p.journal, r->id.s, prompt_add, &all);
+    struct ym_error_note t = {.what = r->error, .words = r->words, .billed = billed, .next = next,
+                              .advice = advice_for(r->cls)};
+    for (size_t i = 0; i < all.n; i++) {
+        struct note *n = ym_alloc(sizeof(*n));
+        n->prompt = all.v[i];
+        n->kind = ym_strdup("error");
+        n->text = ym_error_note_text(&t);
+        n->job = r->id;
+        note_start(e, n, ".error.log");
+    }
+    free(all.v);
+}
+
+void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h)
+{
+    char m[32], iso[32];
+    ym_money_format(h->amount, m);
+    struct note *n = ym_alloc(sizeof(*n));
+    if (prompt) {
+        n->prompt = ym_strdup(prompt);
+    } else { /* a bulk: one note in the library's root; the stem says when */
+        ym_wall_iso(h->at, iso);
+        for (char *c = iso; *c; c++)
+            if (*c == ':' || *c == '.')
+                *c = '-';
+        n->prompt = ym_asprintf("bulk-%s.txt", iso);
+    }
+    n->kind = ym_strdup("held");
+    n->text = h->amount.micro_usd > 0
+                  ? ym_asprintf("Held: %s\n\nAmount: %s (the high estimate)\n\n"
+                                "To approve exactly this amount, rename this file from .held.log to .approved.log.\n"
+                                "Or run: ymago approve %s [USD]\n",
+                                h->why, m, prompt ? prompt : h->target)
+                  : ym_asprintf("Held: %s\n\nAmount: not known\n\nTo approve an amount, run: ymago approve %s USD\n",
+                                h->why, prompt ? prompt : h->target);
+    n->hold.id = h->id;
+    note_start(e, n, ".held.log");
+}
+
+void note_remove(struct ym_engine *e, const char *path)
+{
+    struct note *n = ym_alloc(sizeof(*n));
+    n->path = ym_strdup(path);
+    n->e = e;
+    n->has_ours = ym_note_get(e->p.journal, path, NULL, &n->ours) == 0;
+    ym_note_delete(e->p.journal, path);
+    if (n->has_ours)
+        engine_task_after(e, &note_ops, n, false);
+    else
+        note_free(n);
+}
+
+struct paths {
+    char **v;
+    size_t n;
+};
+
+static void error_path_add(void *ctx, const char *path, const struct ym_digest *b2)
+{
+    struct paths *p = ctx;
+    static const char suffix[] = ".error.log";
+    size_t n = strlen(path);
+    (void)b2;
+    if (n < sizeof(suffix) || strcmp(path + n - (sizeof(suffix) - 1), suffix) != 0)
+        return;
+    p->v = ym_realloc(p->v, (p->n + 1) * sizeof(*p->v));
+    p->v[p->n++] = ym_strdup(path);
+}
+
+void note_error_clear(struct ym_engine *e, const char *prompt)
+{
+    struct paths p = {0};
+    ym_note_each(e->p.journal, prompt, error_path_add, &p);
+    for (size_t i = 0; i < p.n; i++) {
+        note_remove(e, p.v[i]);
+        free(p.v[i]);
+    }
+    free(p.v);
+}
