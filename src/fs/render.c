@@ -107,7 +107,8 @@ int render_ctl(struct ym_fs *f, const char *arg, struct ym_buf *out)
 {
     (void)f, (void)arg;
     int r = ym_buf_adds(out, "# One command a line; P is a path in this folder or a job's id.\n");
-    for (const struct ym_verb *v = ym_verbs; v->name && r == 0; v++)
+    const struct ym_verb *v;
+    for (size_t i = 0; r == 0 && (v = ym_verb_at(i)); i++)
         if (v->in_ctl)
             r = ym_buf_addf(out, "%s%s%s\t%s\n", v->name, *v->args ? " " : "", v->args, v->help);
     return r;

@@ -156,8 +156,12 @@ static int finish(const char *path, const char *word, const char *result)
 
 /* ---- the service ---- */
 
-const struct ym_verb ym_verbs[] = {
-    {"pause", "", true, "send nothing new"}, {"again", "P", true, "make another"}, {"run", "", false, "no"}, {0}};
+const struct ym_verb *ym_verb_at(size_t i)
+{
+    static const struct ym_verb verbs[] = {
+        {"pause", "", true, "send nothing new"}, {"again", "P", true, "make another"}, {"run", "", false, "no"}};
+    return i < YM_COUNT(verbs) ? &verbs[i] : NULL;
+}
 
 int ym_service_line(struct ym_service *s, const struct ym_caller *who, const char *line, size_t len, struct ym_err *e)
 {
