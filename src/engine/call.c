@@ -45,7 +45,7 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
     if (ym_config_model(e->config, req->model, &mc) && mc.max_prompt > 0)
         mem->max_prompt = (unsigned)mc.max_prompt;
     *ret = (struct ym_call){.job_id = job_id, .attempt = attempt, .req = req, .model = mem,
-                            .base_url = pc.base_url ? pc.base_url : d->base_url,
+                            .base_url = pc.base_url ? pc.base_url : d->base_url ? d->base_url : "",
                             .has_key = pc.key != NULL, .now = engine_wall(e),
                             .timeout = YM_SEC(pc.timeout_seconds)};
     prices_init(e, mem, &ret->prices);
