@@ -54,7 +54,7 @@ static int open_lower(struct ym_fs *f, struct node *n, int flags, pid_t process,
         if ((flags & O_ACCMODE) != O_RDONLY)
             notice_opened(f, *ret, process);
         if (flags & O_TRUNC)
-            notice_written(f, n);
+            notice_emptied(f, n);
     }
     pthread_rwlock_unlock(&f->nodes.tree);
     return fd < 0 ? fd : 0;

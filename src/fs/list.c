@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <unistd.h>
 #include <ymago/service.h>
 
@@ -34,14 +35,15 @@ static struct listing *listing_of(const struct fuse_file_info *fi)
 
 static void add(struct listing *l, const char *name, uint64_t ino, uint8_t type, bool lower)
 {
-    size_t len = strlen(name) + 1, size = (sizeof(struct entry) + len + 7) & ~(size_t)7;
+    const size_t head = offsetof(struct entry, name);
+    size_t len = strlen(name) + 1, size = (head + len + 7) & ~(size_t)7;
     if (l->len + size > l->cap) {
         l->cap = l->cap ? l->cap * 2 : 4096;
         l->entries = ym_realloc(l->entries, l->cap);
     }
     struct entry e = {.ino = ino, .type = type, .lower = lower, .size = (uint16_t)size};
-    memcpy(l->entries + l->len, &e, sizeof(e));
-    memcpy(l->entries + l->len + sizeof(e), name, len);
+    memcpy(l->entries + l->len, &e, head);
+    memcpy(l->entries + l->len + head, name, len);
     l->len += size;
 }
 
@@ -98,7 +100,7 @@ static int add_lower(struct filling *g)
             return n < 0 ? -errno : 0;
         for (ssize_t at = 0; at < n;) {
             struct linux_dirent d;
-            memcpy(&d, buf + at, sizeof(d));
+            memcpy(&d, buf + at, offsetof(struct linux_dirent, name));
             const char *name = buf + at + offsetof(struct linux_dirent, name);
             at += d.reclen;
             bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;

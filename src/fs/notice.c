@@ -63,7 +63,6 @@ void notice_opened(struct ym_fs *f, struct handle *h, pid_t process)
     if (first) {
         n->writer = process;
         n->dirty = false;
-        n->preserved = false;
     }
     pthread_mutex_unlock(&f->nodes.lock);
     if (first && !h->quiet)
@@ -78,6 +77,8 @@ void notice_closed(struct ym_fs *f, struct handle *h)
     h->writes = false;
     pthread_mutex_lock(&f->nodes.lock);
     bool last = --n->writers == 0;
+    if (last)
+        n->preserved = false;
     struct ym_touch t = {.what = YM_TOUCH_CLOSED, .pid = n->writer, .dirty = n->dirty};
     pthread_mutex_unlock(&f->nodes.lock);
     if (last && !h->quiet)
@@ -92,13 +93,23 @@ void notice_written(struct ym_fs *f, struct node *n)
     pthread_mutex_unlock(&f->nodes.lock);
 }
 
-/* Only files with a media extension can be results; asking about others would cost a journal read. */
+void notice_emptied(struct ym_fs *f, struct node *n)
+{
+    pthread_mutex_lock(&f->nodes.lock);
+    n->dirty = true;
+    n->generation++;
+    n->preserved = n->writers > 0;
+    pthread_mutex_unlock(&f->nodes.lock);
+}
+
+/* Only these names can be results; asking about others would cost a journal read each. */
 static bool may_be_result(const char *path)
 {
     const char *slash = strrchr(path, '/');
     struct ym_name name;
-    ym_name_classify(slash ? slash + 1 : path, &name);
-    return name.cls == YM_NM_MEDIA;
+    const char *base = slash ? slash + 1 : path, *out = strstr(base, ".out.");
+    ym_name_classify(base, &name);
+    return name.cls == YM_NM_MEDIA || (out && (strcmp(out, ".out.md") == 0 || strcmp(out, ".out.json") == 0));
 }
 
 int notice_before_write(struct ym_fs *f, struct node *n)

@@ -15,6 +15,7 @@ void notice_opened(struct ym_fs *f, struct handle *h, pid_t process);
 void notice_closed(struct ym_fs *f, struct handle *h);
 /* The file's content changes through an open handle or by path. */
 void notice_written(struct ym_fs *f, struct node *n);
+void notice_emptied(struct ym_fs *f, struct node *n); /* the same, by opening: what it held is safe */
 void notice_node(struct ym_fs *f, struct node *n, enum ym_touch_what what, pid_t pid);
 void notice_path(struct ym_fs *f, enum ym_touch_what what, const char *path, const char *path2, pid_t pid,
                  bool over, bool is_dir);

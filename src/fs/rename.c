@@ -85,7 +85,7 @@ static int rename_lower(const struct renaming *r, struct outcome *ret)
         e = lower_stat_place(&from, &a);
     if (e == 0) {
         ret->is_dir = S_ISDIR(a.st.st_mode);
-        ret->over = lower_stat_place(&to, &b) == 0;
+        ret->over = !(r->flags & RENAME_EXCHANGE) && lower_stat_place(&to, &b) == 0;
         if (renameat2(from.dir, from.base, to.dir, to.base, r->flags) < 0)
             e = -errno;
     }

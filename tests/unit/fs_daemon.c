@@ -242,7 +242,8 @@ int ym_service_preserve(struct ym_service *s, const char *path, bool will_write,
 
 void ym_service_read(struct ym_service *s, void (*fn)(void *ctx, struct ym_journal *reader), void *ctx)
 {
-    (void)s, (void)fn, (void)ctx;
+    (void)s;
+    fn(ctx, NULL);
 }
 
 /* ---- events ---- */

@@ -39,12 +39,15 @@ static void take_in(struct rig *r, const char *text)
 /* One message into text; false when none came in time. */
 static bool hear(struct rig *r, char *text, size_t size, int ms)
 {
-    struct pollfd p = {.fd = r->sock, .events = POLLIN};
-    if (r->sock < 0 || poll(&p, 1, ms) <= 0)
+    struct pollfd p = {.fd = r->sock, .events = POLLIN}; /* -1 only waits */
+    if (poll(&p, 1, ms) <= 0)
         return false;
     ssize_t n = recv(r->sock, text, size - 1, 0);
-    if (n <= 0)
+    if (n <= 0) { /* it ended */
+        close(r->sock);
+        r->sock = -1;
         return false;
+    }
     text[n] = '\0';
     return true;
 }
@@ -177,11 +180,16 @@ bool rig_mounted(const struct rig *r)
     return lstat(r->mnt, &a) < 0 || lstat(r->dir, &b) < 0 || a.st_dev != b.st_dev;
 }
 
+void rig_ask_end(struct rig *r)
+{
+    send(r->sock, "exit", 4, MSG_NOSIGNAL);
+}
+
 int rig_stop(void **state)
 {
     struct rig *r = *state;
     if (r->pid) {
-        send(r->sock, "exit", 4, MSG_NOSIGNAL);
+        rig_ask_end(r);
         int status = -1;
         for (int ms = 0; waitpid(r->pid, &status, WNOHANG) == 0; ms += 10) {
             if (ms > LONG_MS) {
@@ -198,8 +206,9 @@ int rig_stop(void **state)
         ym_fs_umount(r->mnt, true, NULL);
         fail_msg("the daemon left its mount behind");
     }
-    close(r->sock);
     sh(r, "rm -rf \"$DIR\"");
+    if (r->sock >= 0)
+        close(r->sock);
     free(r->log);
     free(r);
     return 0;
@@ -299,8 +308,11 @@ void sh(struct rig *r, const char *script)
         execl("/bin/sh", "sh", "-ec", script, (char *)NULL);
         _exit(127);
     }
-    int status;
-    waitpid(pid, &status, 0);
+    int status = -1;
+    char text[4600];
+    while (waitpid(pid, &status, WNOHANG) == 0) /* the daemon waits when nobody listens */
+        if (hear(r, text, sizeof(text), 5))
+            take_in(r, text);
     if (status != 0)
         fail_msg("status %d: %s", status, script);
 }

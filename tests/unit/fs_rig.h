@@ -35,6 +35,7 @@ int rig_count(struct rig *r, const char *line); /* lines told so far that are eq
 int rig_count_prefix(struct rig *r, const char *prefix);
 void rig_forget(struct rig *r);                 /* forgets what was told */
 void rig_start(struct rig *r);
+void rig_ask_end(struct rig *r);                /* as SIGTERM would; rig_stop waits for it */
 void rig_kill(struct rig *r);                   /* kill -9, reaped */
 bool rig_mounted(const struct rig *r);
 void rig_until(bool (*is)(void *ctx), void *ctx); /* polls for at most 10 s */
