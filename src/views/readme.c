@@ -1,0 +1,50 @@
+/* How to use the folder, in one screen. */
+#include "view.h"
+
+static const char text[] =
+    "<!-- " YM_VIEW_MARK "; delete to hide -->\n"
+    "# How to use this folder\n"
+    "\n"
+    "Save a text in `images/` and a picture appears beside it:\n"
+    "\n"
+    "    echo \"A lighthouse at dusk, oil painting\" > images/lighthouse.txt\n"
+    "\n"
+    "makes `images/lighthouse.png`, and `lighthouse.png.json`, which tells how it was made.\n"
+    "`videos/` and `audio/` work the same way where there is a model for them (see `STATUS.txt`).\n"
+    "Everything else is an ordinary file. Unmounted, this is an ordinary folder.\n"
+    "\n"
+    "| You want | Do this |\n"
+    "|---|---|\n"
+    "| several pictures | name it `lighthouse.x4.txt`; renaming x4 to x5 makes one more |\n"
+    "| to start from a picture | put `lighthouse.in.png` beside it, then `lighthouse.in2.png` ... "
+    "|\n"
+    "| settings for a folder | write `folder.toml` in it: `aspect_ratio = \"16:9\"` |\n"
+    "| something else | edit the text and save; the old picture goes to history |\n"
+    "| another one of the same | `echo again images/lighthouse.txt > .ymago/ctl` |\n"
+    "| to know why it failed | read `lighthouse.error.log`; edit the text, or `touch` it to retry "
+    "|\n"
+    "| to allow what is held | rename `lighthouse.held.log` to `lighthouse.approved.log`: it "
+    "approves the amount stated there |\n"
+    "| to see what is going on | `STATUS.txt`, `cost/today.txt`, `.ymago/queue/` |\n"
+    "| to set limits | edit `cost/budget.toml` |\n"
+    "| to stop for a while | `echo pause > .ymago/ctl`, later `resume` (also: `cancel P`, `retry "
+    "P`, `approve P USD`) |\n"
+    "\n"
+    "Settings for one picture stand at the top of its text:\n"
+    "\n"
+    "    ---\n"
+    "    aspect_ratio: \"16:9\"\n"
+    "    n: 2\n"
+    "    seed: 7\n"
+    "    ---\n"
+    "    A lighthouse at dusk, oil painting\n"
+    "\n"
+    "Looking, copying, renaming and saving again cost nothing: the same text gives the same "
+    "picture.\n"
+    "Your own files are never overwritten or deleted. Names that begin with `.`, `_` or `#` are "
+    "left alone.\n";
+
+int ym_view_readme(struct ym_buf *out)
+{
+    return ym_buf_add(out, text, sizeof(text) - 1);
+}
