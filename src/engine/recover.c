@@ -61,6 +61,8 @@ static bool adopt_whole(struct ym_engine *e, struct ym_job_row *r, const char *n
     }
     r->cost = ym_money_add(r->cost, cost);
     r->cost_is_estimate = true;
+    r->attempts++;
+    r->finished_at = engine_wall(e);
     job_error_clear(r);
     job_to(e, r, JE_STORED);
     ym_log(YM_INFO, "engine", "job=%s its complete result was found in staging", r->id.s);

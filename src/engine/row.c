@@ -67,7 +67,7 @@ void job_to(struct ym_engine *e, struct ym_job_row *r, enum job_event ev)
     r->state = next;
     if (next == YM_JOB_SUBMITTING) /* in memory only: the row goes on saying reserved */
         return;
-    if (ym_state_is_final(next) && next != YM_JOB_UNKNOWN)
+    if (ym_state_is_final(next) && next != YM_JOB_UNKNOWN && !(next == YM_JOB_DONE && r->finished_at.ms))
         r->finished_at = engine_wall(e);
     if (before == YM_JOB_SUBMITTING)
         before = YM_JOB_RESERVED;

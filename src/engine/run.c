@@ -300,6 +300,8 @@ void run_finish(struct ym_engine *e, struct run *run)
         run->lane->why[0] = 0;
     }
     run->lane->throttles = 0;
+    r->attempts++;
+    r->finished_at = engine_wall(e); /* of the making; placing follows at once, or when there is room */
     job_error_clear(r);
     job_to(e, r, JE_STORED);
     run_end(e, run);
