@@ -17,6 +17,7 @@ _Noreturn void ym_assert_failed(const char *file, int line, const char *what)
 {
     char text[512];
     int n = snprintf(text, sizeof text, "ymago: broken promise at %s:%d: %s\n", file, line, what);
+    ym_log(YM_ERROR, "base", "broken promise at %s:%d: %s", file, line, what); /* a daemon has no terminal */
     die(text, n < (int)sizeof text ? n : (int)sizeof text - 1);
 }
 

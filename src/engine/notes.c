@@ -142,8 +142,6 @@ static const char *advice_for(enum ym_class cls)
 void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *billed, const char *next)
 {
     struct prompts all = {.e = e};
-    if (!ym_config_bool(e->config, "mount.notes"))
-        return;
     ym_slot_each_job(e->p.journal, r->id.s, prompt_add, &all);
     struct ym_error_note t = {.what = r->error, .words = r->words, .billed = billed, .next = next,
                               .advice = advice_for(r->cls)};

@@ -15,8 +15,8 @@ static struct retry_out outcome_decide(struct ym_engine *e, const struct ym_job_
         .unknown_sum = ym_money_add(unknown, f->reserved),
         .unknown_max = e->budget.retry_unknown_max,
         .told = err->retry_after,
-        .base = YM_SEC(ym_config_int(e->config, "net.backoff_base_seconds")),
-        .max = YM_SEC(ym_config_int(e->config, "net.backoff_max_seconds")),
+        .base = YM_MS(1000 * ym_config_num(e->config, "net.backoff_base_seconds")),
+        .max = YM_MS(1000 * ym_config_num(e->config, "net.backoff_max_seconds")),
     };
     ym_random(&in.random, sizeof(in.random));
     struct retry_out out = retry_decide(&in);
