@@ -8,14 +8,21 @@
 
 /* ---- finding ---- */
 
-/* fd when it holds these bytes, else it is closed: -ENOENT, or -EIO when that cannot be known. */
+/* Failures that say nothing about the bytes: what was paid for must not be declared gone by them.
+ */
+static bool is_unknown(int r)
+{
+    return r == -EIO || r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+/* fd when it holds these bytes, else it is closed: -ENOENT, or -errno when that cannot be known. */
 static int verified(int fd, const struct ym_digest *b2, int64_t size)
 {
     YM_AUTOCLOSE int mine = fd;
     struct stat st;
     struct ym_digest got;
     if (mine < 0)
-        return mine == -EIO ? mine : -ENOENT;
+        return is_unknown(mine) ? mine : -ENOENT;
     if (fstat(mine, &st) < 0 || !S_ISREG(st.st_mode) || (size >= 0 && st.st_size != size))
         return -ENOENT;
     int r = ym_digest_fd(mine, &got, NULL);
@@ -28,13 +35,13 @@ int ym_library_find_bytes(const struct ym_store *s, const char *const *copies, s
                           const struct ym_digest *b2, const char *ext, int64_t size)
 {
     int fd = verified(ym_object_open(s, b2, ext), b2, size);
-    int worst = fd < 0 ? fd : 0;
+    int worst = fd; /* -ENOENT only when all of them said so */
     for (size_t i = 0; i < ncopies && fd < 0; i++) {
         DISK_AUTOTHERE struct there t = {.fd = -1};
         int r = there_look(s, copies[i], &t);
-        fd = r < 0 ? r : verified(ym_steal_fd(&t.fd), b2, size);
-        if (fd < 0 && fd != -ENOENT && worst == -ENOENT)
-            worst = fd == -EXDEV ? worst : fd;
+        fd = verified(r < 0 ? r : ym_steal_fd(&t.fd), b2, size);
+        if (is_unknown(fd))
+            worst = fd;
     }
     return fd >= 0 ? fd : worst;
 }
@@ -61,8 +68,8 @@ static int unshare(const struct ym_store *s, int fd, const struct ym_digest *b2,
 static int save(const struct ym_store *s, const char *path, const struct there *t,
                 const struct ym_digest *b2, bool will_write, struct ym_err *e)
 {
-    char ext[17], mime[40];
-    disk_sniff(t->fd, path, ext, mime);
+    char ext[17];
+    disk_object_ext(t->fd, t->ident.size, path, ext);
     if (!will_write)
         return ym_object_link(s, path, b2, ext, e);
     int r = unshare(s, t->fd, b2, ext);

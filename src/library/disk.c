@@ -164,3 +164,13 @@ bool disk_sniff(int fd, const char *path, char ret_ext[static 17], char ret_mime
     ret_mime[0] = '\0';
     return false;
 }
+
+void disk_object_ext(int fd, int64_t size, const char *path, char ret_ext[static 17])
+{
+    struct ym_media_info info;
+    char mime[40];
+    if (ym_media_probe_fd(fd, size, &info, NULL) == 0)
+        snprintf(ret_ext, 17, "%s", info.type->ext);
+    else
+        disk_sniff(fd, path, ret_ext, mime);
+}

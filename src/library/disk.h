@@ -38,4 +38,8 @@ int disk_dress(int fd, mode_t mode, uid_t uid, gid_t gid);
  * falls back to that of the path, "bin" when it has none. */
 bool disk_sniff(int fd, const char *path, char ret_ext[static 17], char ret_mime[static 40]);
 
+/* The extension under which these bytes lie, or will lie, in objects/: that of a probed result, as
+ * the engine gives it (an MP4 of sound only is an m4a). */
+void disk_object_ext(int fd, int64_t size, const char *path, char ret_ext[static 17]);
+
 #endif

@@ -333,7 +333,7 @@ static int save_old(struct placing *g, struct ym_ident *ret_ident, struct ym_err
 {
     const struct ym_slot_row *old = g->p->old;
     DISK_AUTOTHERE struct there t = {.fd = -1};
-    char ext[17], mime[40];
+    char ext[17];
     int r = there_look(g->l->store, old->result, &t);
     if (r == 0)
         r = there_holds(&t, &old->b2, -1);
@@ -343,7 +343,7 @@ static int save_old(struct placing *g, struct ym_ident *ret_ident, struct ym_err
         g->p->kept = t.exists;
         return 0;
     }
-    disk_sniff(t.fd, old->result, ext, mime);
+    disk_object_ext(t.fd, t.ident.size, old->result, ext);
     r = ym_object_link(g->l->store, old->result, &old->b2, ext, e);
     if (r < 0 && r != -ENOENT && r != -EAGAIN)
         return r;
