@@ -1,4 +1,5 @@
 #include "invalidate.h"
+#include "mounts.h"
 #include "stream.h"
 
 #include <pthread.h>
@@ -128,28 +129,47 @@ void notifier_ready(struct ym_fs *f)
         post(f, run_ready, "");
 }
 
-/* The loop waits in sem_wait() and looks at the flag when a signal ends it. One that comes just
+static void wait_for_loop(struct ym_fs *f, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&f->loop_ended, &f->loop_lock, &until);
+}
+
+/* While requests are still served: who reads a stream gets its end, who closes a file is heard, and
+ * nobody meets a dead mount. Not for ever: somebody's shell may stand in it. */
+static void leave_gently(struct ym_fs *f)
+{
+    bool gone = false;
+    for (int tries = 0; tries < 15 && f->looping; tries++) {
+        pthread_mutex_unlock(&f->loop_lock);
+        gone = gone || mounts_detach(f->mountpoint, false) == 0;
+        pthread_mutex_lock(&f->loop_lock);
+        if (f->looping)
+            wait_for_loop(f, 20);
+    }
+}
+
+/* The loop waits in sem_wait() and looks at its flag when a signal ends that. One that comes just
  * before the wait is lost, hence the repetition until the loop says that it has ended. */
-static void run_wake(void *owner, struct ym_msg *m)
+static void run_stop(void *owner, struct ym_msg *m)
 {
     struct ym_fs *f = owner;
     free(m);
     pthread_mutex_lock(&f->loop_lock);
+    leave_gently(f);
+    fuse_session_exit(f->se);
     while (f->looping) {
         pthread_kill(f->loop_thread, SIGUSR2);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 20 * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        pthread_cond_timedwait(&f->loop_ended, &f->loop_lock, &until);
+        wait_for_loop(f, 20);
     }
     pthread_mutex_unlock(&f->loop_lock);
 }
 
-void notifier_wake_loop(struct ym_fs *f)
+void notifier_stop_loop(struct ym_fs *f)
 {
-    post(f, run_wake, "");
+    post(f, run_stop, "");
 }

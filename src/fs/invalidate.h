@@ -12,7 +12,7 @@ void notifier_path(struct ym_fs *f, const char *path);
 void notifier_pump(struct ym_fs *f);
 /* INIT was received: tells whoever waits for it. */
 void notifier_ready(struct ym_fs *f);
-/* Makes the loop look at its exit flag. */
-void notifier_wake_loop(struct ym_fs *f);
+/* Unmounts, and ends the loop also when that cannot be. */
+void notifier_stop_loop(struct ym_fs *f);
 
 #endif

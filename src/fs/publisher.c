@@ -40,7 +40,8 @@ struct ym_publisher {
     bool broken, stopping;
     uint32_t last_id;
     struct order *orders;
-    struct ym_fs *fs;       /* once attached */
+    const struct ym_store *store; /* once attached, and for good */
+    struct ym_fs *fs;       /* while it is attached */
     bool mounted;
     struct publisher_packet mount;
     size_t mount_len;
@@ -228,6 +229,7 @@ void publisher_attach(struct ym_publisher *p, struct ym_fs *f)
 {
     pthread_mutex_lock(&p->lock);
     p->fs = f;
+    p->store = f->store;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
@@ -311,10 +313,10 @@ static int wait_attached(struct ym_publisher *p)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ATTACH_SECONDS;
-    while (!p->fs && !p->stopping)
+    while (!p->store && !p->stopping)
         if (pthread_cond_timedwait(&p->changed, &p->lock, &until) == ETIMEDOUT)
             break;
-    return p->fs ? 0 : -EAGAIN;
+    return p->store ? 0 : -EAGAIN;
 }
 
 static void order_link(struct ym_publisher *p, struct order *o)
@@ -332,13 +334,12 @@ static void order_unlink(struct ym_publisher *p, struct order *o)
     *at = o->next;
 }
 
-/* 1: there is no mount or no process; *ret_fs tells what to do without it. */
-static int ask(struct ym_publisher *p, struct order *o, struct ym_fs **ret_fs)
+/* 1: there is no mount or no process; below the mount it can still be done. */
+static int ask(struct ym_publisher *p, struct order *o)
 {
     pthread_mutex_lock(&p->lock);
     int r = wait_attached(p);
-    *ret_fs = p->fs;
-    if (r == 0 && p->fs && o->check.ident.ino)
+    if (r == 0 && p->fs && o->check.replace)
         o->check.known = node_writes(&p->fs->nodes, o->check.ident.ino, &o->check.generation, &(uint32_t){0});
     if (r == 0 && (!p->mounted || p->broken || p->sock < 0)) {
         r = 1;
@@ -351,11 +352,20 @@ static int ask(struct ym_publisher *p, struct order *o, struct ym_fs **ret_fs)
             pthread_cond_wait(&p->changed, &p->lock);
         order_unlink(p, o);
         r = o->answer;
-        if (r == -ENODEV || r == -ENOTCONN)
-            r = o->did ? o->result : 1; /* unmounted under way: below the mount it can still be done */
+        if (r == -ENODEV || r == -ENOTCONN || r == -ECONNABORTED)
+            r = o->did ? o->result : 1; /* unmounted under way */
     }
     pthread_mutex_unlock(&p->lock);
     return r;
+}
+
+/* Something was placed below the mount: what the kernel remembers of that folder is old. */
+static void tell_kernel(struct ym_publisher *p, const char *path)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->fs)
+        notifier_path(p->fs, path);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static int order_path(struct order *o, const char *path, struct ym_err *e)
@@ -366,9 +376,9 @@ static int order_path(struct order *o, const char *path, struct ym_err *e)
     return 0;
 }
 
-static void *plain_ctx(const struct ym_fs *f)
+static void *plain_ctx(const struct ym_publisher *p)
 {
-    return (void *)(uintptr_t)f->store; /* its functions take it as void and do not change it */
+    return (void *)(uintptr_t)p->store; /* its functions take it as void and do not change it */
 }
 
 static int answer(int r, const char *path, struct ym_err *e)
@@ -387,7 +397,6 @@ static int place_publish(void *ctx, const char *staged, const char *path, const 
 {
     struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
-    struct ym_fs *f;
     int r = order_path(o, path, e);
     if (r < 0)
         return r;
@@ -400,12 +409,12 @@ static int place_publish(void *ctx, const char *staged, const char *path, const 
         o->check.replace = true;
         o->check.ident = *replace;
     }
-    r = ask(p, o, &f);
+    r = ask(p, o);
     if (r != 1)
         return answer(r, path, e);
-    r = ym_placer_plain.publish(plain_ctx(f), staged, path, replace, e);
+    r = ym_placer_plain.publish(plain_ctx(p), staged, path, replace, e);
     if (r == 0)
-        notifier_path(f, path);
+        tell_kernel(p, path);
     return r;
 }
 
@@ -413,21 +422,22 @@ static int place_remove(void *ctx, const char *path, const struct ym_ident *only
 {
     struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
-    struct ym_fs *f;
     int r = order_path(o, path, e);
     if (r < 0)
         return r;
     o->packet.verb = PUB_UNLINK;
-    o->check.replace = true;
-    o->check.ident = *only_if;
-    r = ask(p, o, &f);
+    if (only_if) {
+        o->check.replace = true;
+        o->check.ident = *only_if;
+    }
+    r = ask(p, o);
     if (r == -ENOENT)
         return 0;
     if (r != 1)
         return answer(r, path, e);
-    r = ym_placer_plain.remove(plain_ctx(f), path, only_if, e);
+    r = ym_placer_plain.remove(plain_ctx(p), path, only_if, e);
     if (r == 0)
-        notifier_path(f, path);
+        tell_kernel(p, path);
     return r;
 }
 
@@ -435,13 +445,12 @@ static int place_touch(void *ctx, const char *path, struct ym_err *e)
 {
     struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
-    struct ym_fs *f;
     int r = order_path(o, path, e);
     if (r < 0)
         return r;
     o->packet.verb = PUB_TOUCH;
-    r = ask(p, o, &f);
-    return r == 1 ? ym_placer_plain.touch(plain_ctx(f), path, e) : answer(r, path, e);
+    r = ask(p, o);
+    return r == 1 ? ym_placer_plain.touch(plain_ctx(p), path, e) : answer(r, path, e);
 }
 
 struct ym_placer ym_publisher_placer(struct ym_publisher *p)

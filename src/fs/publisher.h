@@ -12,7 +12,7 @@ bool publisher_is(struct ym_publisher *p, pid_t pid);
 /* The real name in staging/ behind a token that is being published now; -ENOENT. */
 int publisher_staged(struct ym_publisher *p, const char *token, char out[static 96]);
 struct publish_check {
-    bool replace;            /* else nothing may be there */
+    bool replace;            /* else: nothing may be there; of a removal: whatever is there */
     struct ym_ident ident;   /* what must be there */
     uint32_t generation;     /* and how often it had been written when it was asked */
     bool known;              /* generation is valid */

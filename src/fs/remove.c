@@ -16,7 +16,7 @@ static int check_asked(struct ym_fs *f, const struct place *p, const char *path)
     int r = publisher_asked(f->publisher, NULL, path, &c);
     if (r == 0)
         r = ym_store_ident(p->dir, p->base, &now);
-    if (r < 0)
+    if (r < 0 || !c.replace)
         return r;
     uint32_t generation = 0, writers = 0;
     if (node_writes(&f->nodes, now.ino, &generation, &writers) && (writers || (c.known && generation != c.generation)))

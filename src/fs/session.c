@@ -2,7 +2,6 @@
 #include "session.h"
 #include "check.h"
 #include "invalidate.h"
-#include "mounts.h"
 #include "ops.h"
 #include "publisher.h"
 #include "stream.h"
@@ -253,7 +252,7 @@ static void loop_begin(struct ym_fs *f)
     f->looping = true;
     pthread_mutex_unlock(&f->loop_lock);
     if (atomic_load(&f->exiting))
-        notifier_wake_loop(f);
+        notifier_stop_loop(f);
 }
 
 int ym_fs_loop(struct ym_fs *f)
@@ -275,8 +274,7 @@ void ym_fs_exit(struct ym_fs *f)
 {
     atomic_store(&f->exiting, true);
     streams_end(f);
-    fuse_session_exit(f->se);
-    notifier_wake_loop(f);
+    notifier_stop_loop(f);
 }
 
 void ym_fs_free(struct ym_fs *f)
