@@ -31,7 +31,7 @@ struct wait {
 struct ym_service {
     pthread_mutex_t lock;
     int sock;
-    int preserve; /* what ym_service_preserve answers */
+    atomic_int preserve; /* what ym_service_preserve answers */
     char note_folder[128], note_name[128], note_text[128];
     char state_path[256], state[16];
     struct ym_event_reader *readers;
