@@ -179,6 +179,15 @@ static void place_work(void *ctx)
 }
 
 /* ---- back on the engine's thread ---- */
+/* What lay there before is in objects/, under its own extension. */
+static void version_record(struct ym_engine *e, const struct spot *s)
+{
+    const char *dot = strrchr(s->slot.result, '.');
+    ym_version_put(e->p.journal, s->slot.result, &s->slot.b2, dot ? dot + 1 : "", NULL, NULL, engine_wall(e));
+    if (strcmp(s->slot.result, s->out.result) != 0)
+        ym_copy_delete(e->p.journal, s->slot.result); /* it went with its old extension */
+}
+
 static void spot_record(struct ym_engine *e, struct placing *p, struct spot *s)
 {
     struct ym_err err;
@@ -195,7 +204,7 @@ static void spot_record(struct ym_engine *e, struct placing *p, struct spot *s)
     engine_must(e, ym_slot_put(e->p.journal, &now, &err), "a result's place", &err);
     ym_copy_put(e->p.journal, s->out.result, &now.ident, &p->job.b2);
     if (s->out.saved)
-        ym_version_put(e->p.journal, s->out.result, &s->slot.b2, p->job.ext, s->slot.job.s, NULL, engine_wall(e));
+        version_record(e, s);
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "job", p->job.id.s);
     cJSON_AddStringToObject(o, "path", s->slot.path);

@@ -1,6 +1,6 @@
 /* Adoption: a sidecar of the library that describes this very request, with its media beside it and
  * whole, is the result. Nothing is bought, even if the journal never heard of it. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 #include <fcntl.h>
 #include <ymago/media.h>

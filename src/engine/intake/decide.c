@@ -1,5 +1,5 @@
 /* From facts about a name to jobs: unchanged, known, reused, attached, adopted, or new. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 /* What one slot will be bound to; planned before anything is written. */
 struct plan {

@@ -1,5 +1,5 @@
 /* The birth of a job: its row, its price, what holds it, where it waits. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 static void row_fields(struct ym_engine *e, struct ym_job_row *r, const struct birth *b)
 {

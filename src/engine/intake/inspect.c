@@ -1,6 +1,6 @@
 /* Reading a name: bytes, front matter, folder defaults, references, source hash. On a worker; gives
  * facts, decides nothing. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 void facts_free(struct facts *f)
 {
@@ -122,6 +122,15 @@ static int document_parse(struct facts *f, const cJSON *folder_fields)
     if (provider && !ym_json_get(raw, "provider"))
         cJSON_AddStringToObject(raw, "provider", provider);
     int64_t k = ym_json_int_or(ym_json_get(doc, "ymago"), "variation", 0);
+    /* A sidecar's seed is the one that was sent, seed + variation: only another one is an edit. */
+    int64_t base = ym_json_int_or(params, "seed", -1), sent = ym_json_int_or(doc, "seed", -1);
+    if (sent == (base >= 0 ? base + k : -1)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(raw, "seed");
+        if (base >= 0)
+            cJSON_AddNumberToObject(raw, "seed", (double)base);
+    } else {
+        k = 0;
+    }
     cJSON_DeleteItemFromObjectCaseSensitive(raw, "variation");
     cJSON_AddNumberToObject(raw, "variation", (double)k);
     if ((r = ym_fields_check(raw, "request", &own, &f->err)) < 0)

@@ -1,5 +1,5 @@
 /* From fields to a request: which driver, which model, which parameters, at what price. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 static const struct ym_driver *driver_of_model(const struct ym_engine *e, enum ym_kind kind, const char *model)
 {

@@ -1,6 +1,6 @@
 /* The walk: sidecars first (so that prompts find them), then prompts, then names whose file is gone.
  * A thread of its own with its own reader of the journal; the engine sees only what differs. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 #include <sys/prctl.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* When is a name finished? After its last writer is gone and a short quiet. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 #define TABLE 4096
 #define TYPING YM_SEC(10)       /* a second save within this is typing */

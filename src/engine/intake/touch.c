@@ -1,5 +1,5 @@
 /* What the mount noticed, sorted by what the name means. */
-#include "../engine_private.h"
+#include "engine_private.h"
 
 struct touch {
     struct ym_msg msg;
