@@ -1,9 +1,11 @@
 /* Every durable fact: one SQLite file (WAL, synchronous=FULL), all SQL text in one list fit for a
  * second backend. The engine owns the one writing handle; others open readers.
  *
- * A handle belongs to one thread at a time. Functions return 0, -ENOENT (no such row), -EEXIST, or
- * -EIO/-ENOSPC/-EBUSY with *e. Outside ym_journal_begin/commit each write is its own transaction.
- * Text in rows that were read is owned by the row; free with the row's _fini. */
+ * A handle belongs to one thread at a time. Functions return 0, -ENOENT (no such row; also when there
+ * was nothing to delete or move), -EEXIST, or -EIO/-ENOSPC/-EBUSY/-EROFS with *e. Outside
+ * ym_journal_begin/commit each write is its own transaction. Text in rows that were read is owned by
+ * the row; free with the row's _fini. What is passed to a callback is borrowed until it returns; a
+ * callback may use the handle, also for the very function that calls it. */
 #ifndef YMAGO_JOURNAL_H
 #define YMAGO_JOURNAL_H
 
@@ -22,10 +24,15 @@ enum ym_journal_mode { YM_JOURNAL_WRITE, YM_JOURNAL_READ };
  * through the mount. A newer schema is -EPROTO with a sentence. Never use a handle across a fork. */
 int ym_journal_open(int state_fd, enum ym_journal_mode m, struct ym_journal **ret, struct ym_err *e);
 void ym_journal_close(struct ym_journal *j); /* WRITE: checkpoints; NULL is fine */
-int ym_journal_begin(struct ym_journal *j, struct ym_err *e);   /* IMMEDIATE */
-int ym_journal_commit(struct ym_journal *j, struct ym_err *e);  /* durable when it returns 0 */
+/* WRITE: takes the write lock at once. READ: all reads until commit or rollback see one moment. */
+int ym_journal_begin(struct ym_journal *j, struct ym_err *e);
+/* Durable when it returns 0; then every write since begin succeeded: one that failed (with anything but
+ * -ENOENT, -EEXIST) fails the commit too. -ENOSPC without such a failure leaves the transaction open:
+ * free some space and commit again, or roll back. After any other error it is rolled back. */
+int ym_journal_commit(struct ym_journal *j, struct ym_err *e);
 void ym_journal_rollback(struct ym_journal *j);
-bool ym_journal_dirty(const struct ym_journal *j); /* something was written since begin */
+bool ym_journal_dirty(const struct ym_journal *j); /* something was written, or failed, since begin */
+/* A whole copy in one file, by any handle; appears under its name once it is durable. */
 int ym_journal_backup(struct ym_journal *j, const char *path_in_state, struct ym_err *e);
 
 /* ---- meta: small named texts ---- */
@@ -78,20 +85,26 @@ int ym_job_get(struct ym_journal *j, const char *id, struct ym_job_row *ret);
 /* Writes every column. -ENOENT when there is no such job. */
 int ym_job_update(struct ym_journal *j, const struct ym_job_row *r, struct ym_err *e);
 /* The next to run in a lane: state queued, run_at <= now, no bulk, not blocked; by priority
- * (descending), run_at, id. -ENOENT. A partial index keeps it cheap among a million rows. */
+ * (descending), run_at, id. -ENOENT. A partial index keeps it cheap among a million rows. All jobs of
+ * a lane have one provider. */
 int ym_job_next(struct ym_journal *j, const char *lane, ym_wall now, struct ym_job_row *ret);
 /* Lanes with queued jobs: fn gets the lane, how many are queued (also blocked ones and those in an open
  * bulk), and the earliest run_at of those that may run (INT64_MAX ms when none may). */
 int ym_job_lanes(struct ym_journal *j, void (*fn)(void *ctx, const char *lane, int64_t n, ym_wall earliest), void *ctx);
-/* All ids in a state, oldest first; held ones optionally of one hold_id / bulk (NULL = any). */
+/* All ids in a state, the one that is in it longest first. Of one bulk or hold_id (NULL = any that have
+ * one), in whatever state, oldest first. */
 int ym_job_each_state(struct ym_journal *j, enum ym_state s, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_each_bulk(struct ym_journal *j, const char *bulk, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_each_hold(struct ym_journal *j, const char *hold_id, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_count(struct ym_journal *j, int64_t ret[YM_JOB_STATE_COUNT]);
-int64_t ym_job_position(struct ym_journal *j, const char *id); /* 1.. in its lane, 0 = not queued */
-int ym_job_unblock(struct ym_journal *j, const char *provider); /* blocked = 0 for all of a provider */
+/* 1.. in its lane, 0 = not queued, or -errno. Counts those that are ready and before it: about 20 ns each. */
+int64_t ym_job_position(struct ym_journal *j, const char *id);
+/* All jobs of a provider, also those that come later, read as blocked until ym_job_unblock; one row is
+ * written for all of them. Unblocking also takes back what single rows said. */
 int ym_job_block(struct ym_journal *j, const char *provider);
-/* The most recent job with that request hash: done first, then active, then unknown, then failed. */
+int ym_job_unblock(struct ym_journal *j, const char *provider);
+/* The most recent job with that request hash: done first, then active (also held), then unknown, then
+ * failed, then cancelled. */
 int ym_job_by_request(struct ym_journal *j, const struct ym_digest *h, struct ym_job_row *ret);
 /* The n most recently changed jobs in a state, newest first (views). */
 int ym_job_recent(struct ym_journal *j, enum ym_state s, int n, void (*fn)(void *ctx, const struct ym_job_row *r), void *ctx);
@@ -120,9 +133,10 @@ void ym_name_row_fini(struct ym_name_row *r);
 int ym_name_put(struct ym_journal *j, const struct ym_name_row *r, struct ym_err *e); /* insert or replace */
 int ym_name_get(struct ym_journal *j, const char *path, struct ym_name_row *ret);
 int ym_name_delete(struct ym_journal *j, const char *path); /* and its slots */
-/* Moves a name with its slots; an existing target row is replaced. */
+/* Moves a name with its slots; an existing target row and its slots are replaced. */
 int ym_name_rename(struct ym_journal *j, const char *from, const char *to);
-/* Moves every name, slot, copy, note and sidecar row below a folder. */
+/* Moves every name, slot, result, copy, note, sidecar, hold and version below a folder. Rows that lie at
+ * a target give way, but for versions: they are numbered on. 0 also when there was nothing. */
 int ym_folder_rename(struct ym_journal *j, const char *from, const char *to);
 /* Names in a folder (deep = also below), in order of path. "" = the whole library. */
 int ym_name_each(struct ym_journal *j, const char *folder, bool deep, void (*fn)(void *ctx, const struct ym_name_row *r), void *ctx);
@@ -175,7 +189,8 @@ void ym_sidecar_row_fini(struct ym_sidecar_row *r);
 int ym_sidecar_put(struct ym_journal *j, const struct ym_sidecar_row *r, struct ym_err *e);
 int ym_sidecar_delete(struct ym_journal *j, const char *path);
 int ym_sidecar_rename(struct ym_journal *j, const char *from, const char *to, const char *media_to);
-/* Those that match (S, k), then those that match H. Calls fn for each until it returns true. */
+/* Those that match (S, k), then the others that match H; each by path. Calls fn until it returns true:
+ * 0; -ENOENT when it took none. s and h may be NULL. */
 int ym_sidecar_find(struct ym_journal *j, const struct ym_digest *s, int64_t k, const struct ym_digest *h,
                     bool (*fn)(void *ctx, const struct ym_sidecar_row *r), void *ctx);
 
@@ -194,23 +209,28 @@ struct ym_attempt_row {
     char *hold_id;              /* paid out of this approval */
 };
 void ym_attempt_row_fini(struct ym_attempt_row *r);
-/* Inserts an OPEN attempt and adds `reserved` to the spend of its day, lane and folder (or to the
- * approval `hold_id`). Sets r->id. */
+/* Inserts an OPEN attempt and adds `reserved` to the spend of its (local) day, lane and folder; with
+ * hold_id as approved money, and to what that approval has used. Sets r->id. -ENOENT: no such approval;
+ * -ERANGE: an amount below 0 or above 10^9 dollars. */
 int ym_attempt_reserve(struct ym_journal *j, struct ym_attempt_row *r, struct ym_err *e);
 int ym_attempt_sent(struct ym_journal *j, int64_t id, ym_wall at);
-/* Ends it: SETTLED (spend becomes actual), RELEASED (0), KEPT (stays reserved). */
+/* Ends it: SETTLED (spend becomes actual), RELEASED (0), KEPT (stays reserved). A KEPT one may be ended
+ * again; -EEXIST for one that is settled or released. */
 int ym_attempt_end(struct ym_journal *j, int64_t id, int status, ym_money actual, enum ym_class cls, const char *note, ym_wall at, struct ym_err *e);
 int ym_attempt_open_of(struct ym_journal *j, const char *job, struct ym_attempt_row *ret); /* the OPEN one, or -ENOENT */
 int ym_attempt_each(struct ym_journal *j, const char *job, void (*fn)(void *ctx, const struct ym_attempt_row *r), void *ctx);
-/* Reservation/send times of paying attempts of a lane since t, oldest first (the limiter's memory). */
+/* When paying attempts of a lane were sent (reserved, while that is not known) since t, oldest first: the
+ * limiter's memory. Without those that were released unsent as offline, cancelled or local. */
 int ym_attempt_times(struct ym_journal *j, const char *lane, ym_wall since, void (*fn)(void *ctx, ym_wall t), void *ctx);
-int64_t ym_attempt_count_since(struct ym_journal *j, const char *lane, ym_wall since);
+int64_t ym_attempt_count_since(struct ym_journal *j, const char *lane, ym_wall since); /* of the same */
 ym_money ym_attempt_unknown_sum(struct ym_journal *j, const char *job); /* of KEPT attempts */
+/* These numbers guard money: INT64_MAX when the journal cannot be read. */
 
-/* Spend (settled + reserved + kept), approved money apart. NULL = any. day "2026-11-20" or a prefix
- * "2026-11" for a month. `approved`: only (true) or without (false) what approvals paid. */
+/* Spend (settled + reserved + kept), approved money apart. NULL = any; a folder with all below it. day
+ * "2026-11-20" or a prefix "2026-11" for a month. `approved`: only (true) or without (false) what
+ * approvals paid. */
 ym_money ym_spend(struct ym_journal *j, const char *day_prefix, const char *lane, const char *folder, bool approved);
-/* Rows of the spend table, for cost views. */
+/* Sums by day, lane and folder (itself alone), for cost views; attempts without released ones. */
 int ym_spend_each(struct ym_journal *j, const char *day_prefix, void (*fn)(void *ctx, const char *day, const char *lane, const char *folder, int64_t attempts, ym_money sum), void *ctx);
 
 /* ---- holds: what waits for approval, and the money approved ---- */
@@ -227,9 +247,10 @@ struct ym_hold_row {
     ym_wall at;
 };
 void ym_hold_row_fini(struct ym_hold_row *r);
-int ym_hold_put(struct ym_journal *j, const struct ym_hold_row *r, struct ym_err *e); /* insert or replace */
+/* Insert or replace; `used` is only written when the row is new. */
+int ym_hold_put(struct ym_journal *j, const struct ym_hold_row *r, struct ym_err *e);
 int ym_hold_get(struct ym_journal *j, const char *id, struct ym_hold_row *ret);
-int ym_hold_by_note(struct ym_journal *j, const char *note, struct ym_hold_row *ret);
+int ym_hold_by_note(struct ym_journal *j, const char *note, struct ym_hold_row *ret); /* not closed */
 int ym_hold_by_target(struct ym_journal *j, const char *target, struct ym_hold_row *ret); /* not closed */
 int ym_hold_each(struct ym_journal *j, void (*fn)(void *ctx, const struct ym_hold_row *r), void *ctx); /* not closed */
 

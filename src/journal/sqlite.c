@@ -106,7 +106,7 @@ static bool arguments_in_order(sqlite3_stmt *st, const struct query_text *q)
     if (sqlite3_bind_parameter_count(st) != q->argc)
         return false;
     for (int i = 1; i <= q->argc; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "$%d", i);
         const char *has = sqlite3_bind_parameter_name(st, i);
         if (!has || strcmp(has, name) != 0)
