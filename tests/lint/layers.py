@@ -26,11 +26,13 @@ def room_of_header(name):
     return ROOM_OF.get(name, name)
 
 
-def faults(path, room):
-    """What is wrong with the includes of one file of a room."""
+def faults(path, room, room_folder):
+    """What is wrong with the includes of one file of a room. A room's folder is in its include path, so
+    that its sub-folders see the room's private headers by bare name."""
     for contract, private in INCLUDE.findall(path.read_text(encoding="utf-8")):
         if private:
-            if ".." in private or not (path.parent / private).is_file():
+            own = (path.parent / private).is_file() or (room_folder / private).is_file()
+            if ".." in private or not own:
                 yield f'"{private}" is no private header of {room}/'
             continue
         other = room_of_header(contract)
@@ -48,14 +50,14 @@ def main(root):
             continue
         for path in sorted(folder.rglob("*.*")):
             if path.suffix in (".c", ".cc", ".h", ".def"):
-                bad += [f"{path.relative_to(root)}: {f}" for f in faults(path, folder.name)]
+                bad += [f"{path.relative_to(root)}: {f}" for f in faults(path, folder.name, folder)]
     contracts = root / "include" / "ymago"
     for path in sorted(contracts.glob("*.h")):
         room = room_of_header(path.stem)
         if room not in RANKS:
             bad.append(f"{path.relative_to(root)}: belongs to no room: name it in ROOM_OF")
         else:
-            bad += [f"{path.relative_to(root)}: {f}" for f in faults(path, room)]
+            bad += [f"{path.relative_to(root)}: {f}" for f in faults(path, room, contracts)]
     print("\n".join(bad) or "every include points down")
     return bool(bad)
 
