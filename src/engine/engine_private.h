@@ -88,6 +88,7 @@ struct ym_engine {
     struct ym_ident budget_ident, prices_ident;
     struct scan *scan;             /* the walk under way; NULL = none */
     atomic_bool scan_stop;
+    int notes;                     /* being written or removed: who waits for a failure finds its note */
     int indexing;                  /* sidecars being read, and the scan's first pass: adoption waits */
     ym_wall mounted_at;
 

@@ -42,6 +42,7 @@ static void note_done(struct ym_engine *e, void *ctx)
     struct note *n = ctx;
     struct ym_err err;
     struct ym_job_row r;
+    e->notes--;
     if (n->r < 0) {
         ym_log(YM_WARN, "engine", "note for %s: %s", n->prompt ? n->prompt : n->path, n->err.msg);
         return;
@@ -89,6 +90,7 @@ static void note_start(struct ym_engine *e, struct note *n, const char *suffix)
 {
     struct ours_find f = {suffix, n};
     n->e = e;
+    e->notes++;
     ym_note_each(e->p.journal, n->prompt, ours_found, &f);
     engine_task_after(e, &note_ops, n, false);
 }
@@ -189,10 +191,12 @@ void note_remove(struct ym_engine *e, const char *path)
     n->e = e;
     n->has_ours = ym_note_get(e->p.journal, path, NULL, &n->ours) == 0;
     ym_note_delete(e->p.journal, path);
-    if (n->has_ours)
-        engine_task_after(e, &note_ops, n, false);
-    else
+    if (!n->has_ours) {
         note_free(n);
+        return;
+    }
+    e->notes++;
+    engine_task_after(e, &note_ops, n, false);
 }
 
 struct paths {

@@ -79,7 +79,7 @@ static void judge(struct ym_engine *e, const char *target, struct verdict *v)
         v->state = YM_JOB_DONE;
         return;
     }
-    if (intake_is_settling(e, target)) {
+    if (intake_is_settling(e, target) || e->notes > 0) {
         v->pending = true;
         return;
     }
