@@ -31,26 +31,33 @@ static void handle_close(struct ym_fs *f, struct handle *h)
 }
 
 /* A result keeps its bytes: what is cached of it stays good. */
-static bool is_media(struct ym_fs *f, struct node *n)
+static bool is_media(const char *path)
 {
-    struct ym_name name = {0};
-    YM_AUTOFREE char *path = node_path(&f->nodes, n);
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    if (path)
-        ym_name_classify(slash ? slash + 1 : path, &name);
+    struct ym_name name;
+    const char *slash = strrchr(path, '/');
+    ym_name_classify(slash ? slash + 1 : path, &name);
     return name.cls == YM_NM_MEDIA;
 }
 
+/* By its path at one go; a file without one, and those of the state folder, by place. */
+static int open_path(struct ym_fs *f, struct node *n, const char *path, int flags)
+{
+    if (path && !n->virt && strncmp(path, STATE_FOLDER "/", sizeof(STATE_FOLDER)) != 0)
+        return ym_store_openat(f->store, path, flags | O_CLOEXEC, 0);
+    PLACE_AUTO p = PLACE_NONE;
+    int r = place_node(f, n, &p);
+    return r < 0 ? r : lower_open(&p, flags);
+}
+
 /* Under the tree lock, so that the publisher sees a writer before it may replace the file. */
-static int open_lower(struct ym_fs *f, struct node *n, int flags, pid_t process, struct handle **ret)
+static int open_lower(struct ym_fs *f, struct node *n, int flags, pid_t process, struct handle **ret, bool *ret_media)
 {
     pthread_rwlock_rdlock(&f->nodes.tree);
-    PLACE_AUTO p = PLACE_NONE;
-    int fd = place_node(f, n, &p);
-    if (fd == 0)
-        fd = lower_open(&p, flags & PASSED_FLAGS);
+    YM_AUTOFREE char *path = node_path(&f->nodes, n);
+    int fd = open_path(f, n, path, flags & PASSED_FLAGS);
     if (fd >= 0) {
         *ret = handle_new(f, n, fd);
+        *ret_media = path && !n->virt && is_media(path);
         if ((flags & O_ACCMODE) != O_RDONLY)
             notice_opened(f, *ret, process);
         if (flags & O_TRUNC)
@@ -75,14 +82,15 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     else if (fi->flags & O_TRUNC)
         r = notice_before_write(f, n);
     struct handle *h = NULL;
+    bool media = false;
     if (r == 0)
-        r = open_lower(f, n, fi->flags, writes ? notice_process(req) : 0, &h);
+        r = open_lower(f, n, fi->flags, writes ? notice_process(req) : 0, &h, &media);
     if (r < 0) {
         fuse_reply_err(req, -r);
         return;
     }
     fi->fh = (uintptr_t)h;
-    fi->keep_cache = !writes && !n->virt && is_media(f, n);
+    fi->keep_cache = !writes && media;
     fi->direct_io = n->virt != NULL; /* the log grows by itself */
     if (fuse_reply_open(req, fi) < 0)
         handle_close(f, h);

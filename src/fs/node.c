@@ -4,12 +4,12 @@
 
 #define FIRST_BUCKETS 64
 
-static uint32_t name_hash(const struct node *parent, const char *name)
+static struct node_name **name_bucket(const struct node_table *t, const struct node *parent, const char *name)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uintptr_t)parent;
     for (; *name; name++)
         h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-    return (uint32_t)(h ^ h >> 32);
+    return &t->by_name[(h ^ h >> 32) & t->name_mask];
 }
 
 static size_t ino_bucket(const struct node_table *t, uint64_t ino)
@@ -113,8 +113,9 @@ static void grow_names(struct node_table *t)
     for (size_t i = 0; i < old; i++) {
         for (struct node_name *m = was[i], *next; m; m = next) {
             next = m->next_hash;
-            m->next_hash = t->by_name[m->hash & t->name_mask];
-            t->by_name[m->hash & t->name_mask] = m;
+            struct node_name **at = name_bucket(t, m->parent, m->text);
+            m->next_hash = *at;
+            *at = m;
         }
     }
     free(was);
@@ -152,9 +153,8 @@ static struct node *ino_find(struct node_table *t, uint64_t ino)
 
 static struct node_name *name_find(struct node_table *t, const struct node *parent, const char *name)
 {
-    uint32_t h = name_hash(parent, name);
-    struct node_name *m = t->by_name[h & t->name_mask];
-    while (m && (m->hash != h || m->parent != parent || strcmp(m->text, name) != 0))
+    struct node_name *m = *name_bucket(t, parent, name);
+    while (m && (m->parent != parent || strcmp(m->text, name) != 0))
         m = m->next_hash;
     return m;
 }
@@ -164,7 +164,7 @@ static void node_settle(struct node_table *t, struct node *n);
 
 static void name_drop(struct node_table *t, struct node_name *m)
 {
-    struct node_name **at = &t->by_name[m->hash & t->name_mask];
+    struct node_name **at = name_bucket(t, m->parent, m->text);
     while (*at != m)
         at = &(*at)->next_hash;
     *at = m->next_hash;
@@ -188,14 +188,14 @@ static void name_add(struct node_table *t, struct node *n, struct node *parent, 
     size_t len = strlen(name);
     struct node_name *m = ym_alloc(sizeof(*m) + len + 1);
     memcpy(m->text, name, len + 1);
-    m->hash = name_hash(parent, name);
     m->node = n;
     m->parent = parent;
     parent->children++;
     m->next = n->names;
     n->names = m;
-    m->next_hash = t->by_name[m->hash & t->name_mask];
-    t->by_name[m->hash & t->name_mask] = m;
+    struct node_name **at = name_bucket(t, parent, name);
+    m->next_hash = *at;
+    *at = m;
     t->nnames++;
 }
 

@@ -16,7 +16,6 @@ struct node_name { /* one hard link */
     struct node_name *next_hash;
     struct node_name *next; /* of the same node */
     struct node *node, *parent;
-    uint32_t hash;
     char text[];
 };
 

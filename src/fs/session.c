@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define THREADS_MAX  10
-#define THREADS_IDLE 2
+#define THREADS_IDLE 10 /* fewer would be ended and started again at every second request */
 #define READ_AHEAD_KB "1024\n"
 
 /* ---- the connection ---- */
