@@ -61,11 +61,11 @@ static int work_open(struct wire *w, struct ym_err *e)
     return r;
 }
 
-static int engine_open(struct wire *w, const char *socket, struct ym_err *e)
+static int engine_open(struct wire *w, struct ym_err *e)
 {
     struct ym_engine_parts p = {.store = &w->store, .journal = w->journal, .net = w->net, .pool = w->pool,
                                 .clock = &ym_clock_real, .drivers = drivers, .config = w->config,
-                                .mounted = w->wish.mountpoint != NULL, .socket = socket,
+                                .mounted = w->wish.mountpoint != NULL, .socket = w->socket,
                                 .mountpoint = w->wish.mountpoint};
     if (w->publisher) {
         p.placer = ym_publisher_placer(w->publisher);
@@ -135,7 +135,6 @@ static int mount_open(struct wire *w, struct ym_err *e)
 /* ---- order ---- */
 static int start_all(struct wire *w, struct ym_err *e)
 {
-    char socket[128];
     int r = ym_store_open(w->wish.library, w->wish.create, &w->store, e);
     if (r < 0)
         return r;
@@ -143,7 +142,7 @@ static int start_all(struct wire *w, struct ym_err *e)
     if ((r = ym_store_lock(&w->store, e)) < 0)
         return r;
     ym_store_lock_write_pid(&w->store);
-    if ((r = ym_service_socket_path(w->wish.library, socket, e)) < 0)
+    if ((r = ym_service_socket_path(w->wish.library, w->socket, e)) < 0)
         return r;
     /* The publisher before every thread and every handle, the journal before the mount. */
     if (w->wish.mountpoint && (r = ym_publisher_start(&w->publisher, e)) < 0)
@@ -151,12 +150,12 @@ static int start_all(struct wire *w, struct ym_err *e)
     if ((r = config_open(w, e)) < 0 || (r = ym_journal_open(w->store.state_fd, YM_JOURNAL_WRITE, &w->journal, e)) < 0)
         return r;
     first_mount(w);
-    if ((r = work_open(w, e)) < 0 || (r = engine_open(w, socket, e)) < 0 || (r = service_open(w, e)) < 0)
+    if ((r = work_open(w, e)) < 0 || (r = engine_open(w, e)) < 0 || (r = service_open(w, e)) < 0)
         return r;
     if (w->wish.mountpoint && (r = mount_open(w, e)) < 0)
         return r;
     ym_engine_start(w->engine);
-    return ym_service_listen(w->service, socket, e);
+    return ym_service_listen(w->service, w->socket, e);
 }
 
 int wire_start(const struct wire_wish *wish, struct wire **ret, struct ym_err *e)

@@ -32,6 +32,7 @@ struct wire {                 /* everything that runs, in the order of its start
     struct ym_engine *engine;
     struct ym_service *service;
     struct ym_fs *fs;
+    char socket[128];
     int log_fd;
     int64_t look_like_prompts; /* found before a first mount; -1 = not the first */
 };
