@@ -20,6 +20,7 @@ struct ym_engine_parts { /* borrowed for the engine's life */
     const struct ym_driver *const *drivers; /* NULL-terminated */
     struct ym_placer placer;
     struct ym_config *config;             /* referenced */
+    bool paused;                          /* starts so: sends nothing until resumed */
     bool mounted;                         /* events of a mount will come; else files are read when told */
     const char *socket;                   /* shown in the status; may be NULL */
     const char *mountpoint;               /* shown in the status; NULL = none */

@@ -220,6 +220,7 @@ int ym_engine_new(const struct ym_engine_parts *p, struct ym_engine **ret, struc
     e->in = ym_inbox_new(NULL, NULL);
     e->acts_tail = &e->acts;
     e->next_ticket = 1;
+    e->paused = p->paused;
     e->started_at = e->mounted_at = engine_wall(e);
     ym_wall_day(e->started_at, e->day);
     pthread_mutex_init(&e->look, NULL);

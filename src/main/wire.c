@@ -66,7 +66,7 @@ static int engine_open(struct wire *w, struct ym_err *e)
     struct ym_engine_parts p = {.store = &w->store, .journal = w->journal, .net = w->net, .pool = w->pool,
                                 .clock = &ym_clock_real, .drivers = drivers, .config = w->config,
                                 .mounted = w->wish.mountpoint != NULL, .socket = w->socket,
-                                .mountpoint = w->wish.mountpoint};
+                                .mountpoint = w->wish.mountpoint, .paused = w->wish.paused};
     if (w->publisher) {
         p.placer = ym_publisher_placer(w->publisher);
     } else {
@@ -164,7 +164,8 @@ int wire_start(const struct wire_wish *wish, struct wire **ret, struct ym_err *e
     w->wish = *wish;
     w->log_fd = -1;
     harden();
-    umask(0);
+    if (wish->mountpoint)
+        umask(0); /* a mount gives explicit modes; the command line keeps its user's */
     int r = start_all(w, e);
     if (r < 0) {
         wire_stop(w, YM_MS(0));

@@ -16,6 +16,7 @@ struct wire_wish {
     const char *const *options;
     struct ym_config_sources sources;
     bool log_to_stderr;
+    bool paused;              /* sends nothing until told */
     void (*ready)(void *ctx, struct ym_service *s); /* the mount works; may be NULL */
     void *ready_ctx;
 };
