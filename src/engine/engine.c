@@ -279,6 +279,7 @@ void ym_engine_free(struct ym_engine *e)
     scan_stop(e);
     runs_free(e);
     place_free(e);
+    notes_free(e);
     intake_fini(e);
     while (e->lanes) {
         struct lane *l = e->lanes;

@@ -89,6 +89,8 @@ struct ym_engine {
     struct scan *scan;             /* the walk under way; NULL = none */
     atomic_bool scan_stop;
     int notes;                     /* being written or removed: who waits for a failure finds its note */
+    struct note *notes_waiting;    /* behind another one of the same prompt */
+    struct note_busy *notes_busy;  /* prompts with a task under way */
     int indexing;                  /* sidecars being read, and the scan's first pass: adoption waits */
     ym_wall mounted_at;
 
@@ -200,6 +202,7 @@ void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *bil
 void note_error_clear(struct ym_engine *e, const char *prompt);
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h);
 void note_remove(struct ym_engine *e, const char *path);
+void notes_free(struct ym_engine *e);
 
 /* ---- wait.c, status.c ---- */
 void waiters_check(struct ym_engine *e);

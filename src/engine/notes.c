@@ -2,7 +2,15 @@
  * says may be over by the time it is written, so it is checked again then. */
 #include "engine_private.h"
 
+/* One task at a time for the notes of one prompt: a second writer would take the first one's file for
+ * somebody else's, and a removal could pass what it is to remove. */
+struct note_busy {
+    struct note_busy *next;
+    char *prompt;
+};
+
 struct note {
+    struct note *next;           /* while it waits */
     struct ym_engine *e;
     char *prompt, *kind, *text;  /* kind NULL = remove `path` */
     char *path;
@@ -26,47 +34,140 @@ static void note_free(void *ctx)
     free(n);
 }
 
+/* ---- order ---- */
+static struct note_busy **busy_find(struct ym_engine *e, const char *prompt)
+{
+    struct note_busy **b = &e->notes_busy;
+    while (*b && strcmp((*b)->prompt, prompt) != 0)
+        b = &(*b)->next;
+    return b;
+}
+
+static void note_start(struct ym_engine *e, struct note *n);
+
+static void busy_end(struct ym_engine *e, const char *prompt)
+{
+    struct note_busy **b = busy_find(e, prompt), *gone = *b;
+    ym_assert(gone);
+    *b = gone->next;
+    free(gone->prompt);
+    free(gone);
+    struct note **p = &e->notes_waiting;
+    while (*p && strcmp((*p)->prompt, prompt) != 0)
+        p = &(*p)->next;
+    struct note *n = *p;
+    if (!n)
+        return;
+    *p = n->next;
+    note_start(e, n);
+}
+
+static bool same_text(const struct note *a, const struct note *b)
+{
+    return a->kind && b->kind && strcmp(a->kind, b->kind) == 0;
+}
+
+/* Starts it, or puts it behind the others of its prompt; of two texts in a row only the later is written. */
+static void note_queue(struct ym_engine *e, struct note *n)
+{
+    struct note **end = &e->notes_waiting, **last = NULL;
+    n->e = e;
+    e->notes++;
+    if (!*busy_find(e, n->prompt)) {
+        note_start(e, n);
+        return;
+    }
+    for (; *end; end = &(*end)->next)
+        if (strcmp((*end)->prompt, n->prompt) == 0)
+            last = end;
+    if (last && same_text(*last, n)) {
+        struct note *old = *last;
+        n->next = old->next;
+        *last = n;
+        note_free(old);
+        e->notes--;
+    } else {
+        *end = n;
+    }
+}
+
+void notes_free(struct ym_engine *e)
+{
+    while (e->notes_waiting) {
+        struct note *n = e->notes_waiting;
+        e->notes_waiting = n->next;
+        note_free(n);
+    }
+    while (e->notes_busy) {
+        struct note_busy *b = e->notes_busy;
+        e->notes_busy = b->next;
+        free(b->prompt);
+        free(b);
+    }
+}
+
+/* ---- the task ---- */
 static void note_work(void *ctx)
 {
     struct note *n = ctx;
     const struct ym_digest *ours = n->has_ours ? &n->ours : NULL;
     if (!n->kind)
-        n->r = ym_remove_note(&n->e->lib, n->path, ours, &n->err);
+        n->r = ours ? ym_remove_note(&n->e->lib, n->path, ours, &n->err) : 0;
     else
         n->r = ym_place_note(&n->e->lib, n->prompt, n->kind, n->text, strlen(n->text), ours,
                              &n->path, &n->b2, &n->ident, &n->err);
 }
 
+/* A hold's note is known by its file: renaming that approves. */
+static void held_written(struct ym_engine *e, struct note *n)
+{
+    struct ym_hold_row h;
+    struct ym_err err;
+    if (ym_hold_get(e->p.journal, n->hold.id.s, &h) < 0)
+        return;
+    str_set(&h.note, n->path);
+    h.ident = (struct ym_row_ident){n->ident.ino, n->ident.btime_ns, n->ident.size, n->ident.mtime_ns};
+    engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
+    if (h.status != YM_HOLD_WAITING)
+        note_remove(e, n->path);
+    ym_hold_row_fini(&h);
+}
+
+/* The failure it tells of is still what became of this prompt. */
+static bool still_true(struct ym_engine *e, const struct note *n)
+{
+    struct ym_job_row r;
+    struct slot_list l;
+    bool failed = ym_job_get(e->p.journal, n->job.s, &r) == 0, named = false;
+    if (failed) {
+        failed = r.state != YM_JOB_DONE && r.state != YM_JOB_STORED && r.cls != YM_OK;
+        ym_job_row_fini(&r);
+    }
+    slots_of_job(e, n->job.s, &l);
+    for (size_t i = 0; i < l.n; i++)
+        named |= strcmp(l.v[i].path, n->prompt) == 0;
+    slot_list_fini(&l);
+    return failed && named;
+}
+
+static void note_written(struct ym_engine *e, struct note *n)
+{
+    ym_note_put(e->p.journal, n->path, n->prompt, &n->b2);
+    if (n->hold.id.s[0])
+        held_written(e, n);
+    else if (!still_true(e, n))
+        note_remove(e, n->path);
+}
+
 static void note_done(struct ym_engine *e, void *ctx)
 {
     struct note *n = ctx;
-    struct ym_err err;
-    struct ym_job_row r;
     e->notes--;
-    if (n->r < 0) {
-        ym_log(YM_WARN, "engine", "note for %s: %s", n->prompt ? n->prompt : n->path, n->err.msg);
-        return;
-    }
-    if (!n->kind)
-        return;
-    ym_note_put(e->p.journal, n->path, n->prompt, &n->b2);
-    if (n->hold.id.s[0]) {
-        struct ym_hold_row h;
-        if (ym_hold_get(e->p.journal, n->hold.id.s, &h) < 0)
-            return;
-        str_set(&h.note, n->path);
-        h.ident = (struct ym_row_ident){n->ident.ino, n->ident.btime_ns, n->ident.size, n->ident.mtime_ns};
-        engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
-        if (h.status != YM_HOLD_WAITING)
-            note_remove(e, n->path);
-        ym_hold_row_fini(&h);
-        return;
-    }
-    if (ym_job_get(e->p.journal, n->job.s, &r) == 0) {
-        if (r.state == YM_JOB_DONE || r.state == YM_JOB_STORED || r.cls == YM_OK)
-            note_remove(e, n->path);
-        ym_job_row_fini(&r);
-    }
+    if (n->r < 0)
+        ym_log(YM_WARN, "engine", "note for %s: %s", n->prompt, n->err.msg);
+    else if (n->kind)
+        note_written(e, n);
+    busy_end(e, n->prompt);
 }
 
 static const struct task_ops note_ops = {note_work, note_done, note_free};
@@ -86,12 +187,20 @@ static void ours_found(void *ctx, const char *path, const struct ym_digest *b2)
     }
 }
 
-static void note_start(struct ym_engine *e, struct note *n, const char *suffix)
+static void note_start(struct ym_engine *e, struct note *n)
 {
-    struct ours_find f = {suffix, n};
-    n->e = e;
-    e->notes++;
-    ym_note_each(e->p.journal, n->prompt, ours_found, &f);
+    struct note_busy *b = ym_alloc(sizeof(*b));
+    b->prompt = ym_strdup(n->prompt);
+    b->next = e->notes_busy;
+    e->notes_busy = b;
+    if (n->kind) {
+        YM_AUTOFREE char *suffix = ym_asprintf(".%s.log", n->kind);
+        struct ours_find f = {suffix, n};
+        ym_note_each(e->p.journal, n->prompt, ours_found, &f);
+    } else {
+        n->has_ours = ym_note_get(e->p.journal, n->path, NULL, &n->ours) == 0;
+        ym_note_delete(e->p.journal, n->path);
+    }
     engine_task_after(e, &note_ops, n, false);
 }
 
@@ -153,7 +262,7 @@ void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *bil
         n->kind = ym_strdup("error");
         n->text = ym_error_note_text(&t);
         n->job = r->id;
-        note_start(e, n, ".error.log");
+        note_queue(e, n);
     }
     free(all.v);
 }
@@ -181,22 +290,19 @@ void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h)
                   : ym_asprintf("Held: %s\n\nAmount: not known\n\nTo approve an amount, run: ymago approve %s USD\n",
                                 h->why, prompt ? prompt : h->target);
     n->hold.id = h->id;
-    note_start(e, n, ".held.log");
+    note_queue(e, n);
 }
 
 void note_remove(struct ym_engine *e, const char *path)
 {
+    char *prompt = NULL;
+    struct ym_digest ours;
+    if (ym_note_get(e->p.journal, path, &prompt, &ours) < 0)
+        return;
     struct note *n = ym_alloc(sizeof(*n));
     n->path = ym_strdup(path);
-    n->e = e;
-    n->has_ours = ym_note_get(e->p.journal, path, NULL, &n->ours) == 0;
-    ym_note_delete(e->p.journal, path);
-    if (!n->has_ours) {
-        note_free(n);
-        return;
-    }
-    e->notes++;
-    engine_task_after(e, &note_ops, n, false);
+    n->prompt = prompt;
+    note_queue(e, n);
 }
 
 struct paths {
