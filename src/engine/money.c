@@ -110,6 +110,27 @@ static void first_path(void *ctx, const struct ym_slot_row *r)
         f->path = ym_strdup(r->path);
 }
 
+/* The hold that a job waits for from now on: the one whose approved amount it used up, that of its
+ * prompt, or a new one. The amount is what all that wait for it may cost. */
+static void hold_row_find(struct ym_engine *e, const struct ym_job_row *r, const char *target, struct ym_hold_row *ret)
+{
+    ym_money high = r->est.expected.micro_usd >= 0 ? r->est.high : (ym_money){0};
+    bool mine = r->hold_id && ym_hold_get(e->p.journal, r->hold_id, ret) == 0;
+    if (!mine && ym_hold_by_target(e->p.journal, target, ret) < 0)
+        *ret = (struct ym_hold_row){.id = ym_id_new(engine_wall(e)), .target = ym_strdup(target),
+                                    .status = YM_HOLD_WAITING, .at = engine_wall(e)};
+    if (ret->status == YM_HOLD_WAITING) {
+        ret->amount = ym_money_add(ret->amount, high); /* a further variation of the same prompt */
+        return;
+    }
+    ret->status = YM_HOLD_WAITING;
+    ret->amount = high;
+    ret->cap = ret->used;
+    if (ret->note)
+        note_remove(e, ret->note); /* it stated another amount; as X.approved.log it is used up */
+    str_set(&ret->note, NULL);
+}
+
 /* The hold row of one job: made once per prompt, its note says what to do. */
 static void hold_row(struct ym_engine *e, struct ym_job_row *r, const char *sentence)
 {
@@ -117,18 +138,13 @@ static void hold_row(struct ym_engine *e, struct ym_job_row *r, const char *sent
     struct ym_err err;
     struct ym_hold_row h;
     ym_slot_each_job(e->p.journal, r->id.s, first_path, &f);
-    const char *target = f.path ? f.path : r->id.s;
-    if (ym_hold_by_target(e->p.journal, target, &h) == 0 && h.status == YM_HOLD_WAITING) {
-        h.amount = ym_money_add(h.amount, r->est.high); /* a further variation of the same prompt */
-    } else {
-        h = (struct ym_hold_row){.id = ym_id_new(engine_wall(e)), .target = ym_strdup(target),
-                                 .status = YM_HOLD_WAITING, .at = engine_wall(e),
-                                 .amount = r->est.expected.micro_usd >= 0 ? r->est.high : (ym_money){0}};
-    }
+    hold_row_find(e, r, f.path ? f.path : r->id.s, &h);
     str_set(&h.why, sentence);
     engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
     str_set(&r->hold_id, h.id.s);
-    if (f.path && strncmp(f.path, "cli:", 4) != 0)
+    if (strncmp(h.target, "bulk:", 5) == 0)
+        note_held(e, NULL, &h);
+    else if (f.path && strncmp(f.path, "cli:", 4) != 0)
         note_held(e, f.path, &h);
     ym_hold_row_fini(&h);
     free(f.path);

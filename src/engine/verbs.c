@@ -167,6 +167,10 @@ static int hold_find(struct ym_engine *e, const char *target, struct ym_hold_row
             continue;
         if (r.hold_id)
             found = ym_hold_get(e->p.journal, r.hold_id, ret);
+        if (found == 0 && ret->status == YM_HOLD_CLOSED) {
+            ym_hold_row_fini(ret);
+            found = -ENOENT;
+        }
         ym_job_row_fini(&r);
     }
     target_fini(&t);

@@ -54,8 +54,8 @@ static void job_recheck(struct ym_engine *e, struct ym_job_row *r)
     struct ym_err err;
     const struct ym_driver *d = driver_find(e, r->provider);
     bool gone = r->held_why && strcmp(r->held_why, "gone") == 0;
-    bool bulk = r->held_why && strcmp(r->held_why, "bulk") == 0;
-    if (!d || bulk)
+    bool asks = r->held_why && (strcmp(r->held_why, "bulk") == 0 || strcmp(r->held_why, "approval") == 0);
+    if (!d || asks)
         return;
     char *hold = ym_steal(&r->hold_id);
     intake_reprice(e, r);
