@@ -514,10 +514,25 @@ static void settle_prompt(struct ym_engine *e, struct facts *f)
         ym_name_row_fini(&n);
 }
 
+/* The text whose job went is no longer what this name stands for: written again, it is new. */
+static void name_forget_text(struct ym_engine *e, const char *path)
+{
+    struct ym_name_row n;
+    struct ym_err err;
+    if (ym_name_get(e->p.journal, path, &n) < 0)
+        return;
+    n.text_b2 = (struct ym_digest){0};
+    free(ym_steal(&n.text));
+    n.text_len = 0;
+    engine_must(e, ym_name_put(e->p.journal, &n, &err), "a prompt", &err);
+    ym_name_row_fini(&n);
+}
+
 /* An emptied prompt: what is queued goes, what is done stays. */
 static void settle_blank(struct ym_engine *e, const struct facts *f)
 {
     struct slot_list l;
+    bool gone = false;
     if (!(f->why & (WHY_WRITE | WHY_OVER)))
         return;
     slots_of_name(e, f->path, &l);
@@ -530,8 +545,11 @@ static void settle_blank(struct ym_engine *e, const struct facts *f)
         if (open) {
             ym_slot_delete(e->p.journal, f->path, l.v[i].idx);
             job_unnamed(e, l.v[i].job.s);
+            gone = true;
         }
     }
+    if (gone)
+        name_forget_text(e, f->path);
     hold_target_close(e, f->path);
     note_error_clear(e, f->path);
     slot_list_fini(&l);
