@@ -4,6 +4,7 @@
 /* Below this much free space nothing new is bought: what comes back could not be kept. */
 #define STORE_LEAST (INT64_C(64) << 20)
 #define DEFAULT_CONCURRENCY 4
+#define EDIT_LONGEST YM_SEC(60) /* nothing queued waits longer for an edit of its prompt to end */
 
 static void lane_configure(struct ym_engine *e, struct lane *l)
 {
@@ -209,6 +210,26 @@ static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
     run_start(e, r, l, a.id, reserve);
 }
 
+/* Its prompt is being saved, renamed or removed right now: what is meant is known in a moment, and
+ * until it is sent a change costs nothing. Not for ever: a file may stay open for days. */
+static bool put_off_for_edit(struct ym_engine *e, struct ym_job_row *r)
+{
+    struct slot_list l;
+    bool edited = false;
+    ym_wall now = engine_wall(e);
+    if (now.ms > r->queued_at.ms + EDIT_LONGEST.ms)
+        return false;
+    slots_of_job(e, r->id.s, &l);
+    for (size_t i = 0; i < l.n && !edited; i++)
+        edited = intake_is_settling(e, l.v[i].path);
+    slot_list_fini(&l);
+    if (edited) {
+        r->run_at = (ym_wall){now.ms + 250};
+        job_save(e, r);
+    }
+    return edited;
+}
+
 /* Claims one job of the lane. False when there is none to claim now. */
 static bool lane_claim(struct ym_engine *e, struct lane *l)
 {
@@ -219,7 +240,9 @@ static bool lane_claim(struct ym_engine *e, struct lane *l)
         return false;
     engine_must(e, got, "the next job", NULL);
     const char *why;
-    if (adopt_before_claim(e, &r)) {
+    if (put_off_for_edit(e, &r)) {
+        /* looked at again when it has settled */
+    } else if (adopt_before_claim(e, &r)) {
         /* a sidecar of the library may be this very result: looked at first */
     } else if ((why = budget_refuses(e, &r, &err))) {
         hold_job(e, &r, JE_HOLD, why, &err);
