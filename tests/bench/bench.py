@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Measures ymago against the leanest client that does the same work, side by side, and prints a table
-of ratios: absolute figures differ from machine to machine and from minute to minute, ratios hold.
+"""Measures ymago against other clients that do the same work, side by side, and prints a table of
+ratios: absolute figures differ from machine to machine and from minute to minute, ratios hold.
 Nothing is asserted.   bench.py --ymago FILE --programs DIR --scratch DIR [--quick] [--rounds N]"""
 import argparse
 import contextlib
@@ -17,6 +17,8 @@ from pathlib import Path
 from rig import LARGE, MIDDLE, SMALL, Arrivals, Failure, Fake, Mount, Programs, wait_for
 
 CONNECTIONS = 8
+CLIENTS = ("discard", "stream", "plain_client.py")
+SLOW, AT_ONCE = 0.5, 128  # seconds until the slow provider answers, connections to it
 MANY = 40  # connections, to see what one more costs
 COUNT = {SMALL: 240, MIDDLE: 48, LARGE: 16}  # images of one round; three times the connections at least
 NAME = {SMALL: "64 KB", MIDDLE: "1.5 MB", LARGE: "12 MB"}
@@ -54,18 +56,19 @@ class Bench:
         out.mkdir()
         os.sync()  # what the last one left to be written is not ours
         r = self.programs.run(name, self.fake.url(size), COUNT[size], CONNECTIONS,
-                              *([out] if name == "stream" else []))
+                              *([] if name == "discard" else [out]))
         self.note(name + " rate", size, COUNT[size] / r["seconds"])
         self.note(name + " cpu", size, r["cpu"] / COUNT[size])
         shutil.rmtree(out)
 
     def ours(self, size, count, connections=CONNECTIONS):
-        """Returns jobs a second, CPU seconds an image, peak MiB."""
+        """Returns jobs a second, CPU seconds an image to queue and to make it, peak MiB."""
         with self.mount(size, connections) as m:
             m.start()
             arrivals = Arrivals(m.images, ".jpg")
             began = m.cpu()
             m.enqueue("job", count)
+            queued = m.cpu()
             os.sync()
             t = time.monotonic()
             m.tell("resume")
@@ -73,22 +76,43 @@ class Bench:
             seconds = time.monotonic() - t
             wait_for("the last job's end", lambda: m.jobs()["done"] == count)
             arrivals.close()
-            return count / seconds, (m.cpu() - began) / count, m.memory()
+            return count / seconds, (queued - began) / count, (m.cpu() - queued) / count, m.memory()
 
     def throughput(self, rounds):
         for _ in range(rounds):
             for size in COUNT:
-                self.yardstick("discard", size)
-                self.yardstick("stream", size)
-                rate, cpu, memory = self.ours(size, COUNT[size])
+                for name in CLIENTS:
+                    self.yardstick(name, size)
+                rate, queue, make, memory = self.ours(size, COUNT[size])
                 self.note("rate", size, rate)
-                self.note("cpu", size, cpu)
+                self.note("queue cpu", size, queue)
+                self.note("cpu", size, queue + make)
                 self.note("memory", size, memory)
         for size in COUNT:
             self.note("digest", size, self.programs.run("digest", size, max(1, 2 * LARGE // size))["cpu"])
 
     def connections(self):
-        self.note("memory of many", None, self.ours(SMALL, MANY * 4, MANY)[2])
+        self.note("memory of many", None, self.ours(SMALL, MANY * 4, MANY)[3])
+
+    # ---- goal 11: waiting for many at once ----
+
+    def hiding(self):
+        count = 2 * AT_ONCE
+        self.note("hidden", None, self.ours("slow", count, AT_ONCE)[0] / (AT_ONCE / SLOW))
+
+    # ---- goal 13: nothing to do ----
+
+    def idle(self):
+        with self.mount(SMALL) as m:
+            m.start()
+            m.enqueue("job", 1)
+            m.tell("resume")
+            wait_for("the job's end", lambda: m.jobs()["done"] == 1)
+            time.sleep(2)  # what looks again a moment later may do so
+            before = m.switches()
+            time.sleep(3)
+            self.note("wake-ups", None, (m.switches() - before) / 3)
+            self.note("idle memory", None, m.memory("VmRSS"))
 
     # ---- goal 7: a durable prompt ----
 
@@ -122,6 +146,8 @@ class Bench:
         self.connections()
         self.enqueue(rounds)
         self.restart(rounds)
+        self.hiding()
+        self.idle()
         return rounds
 
 
@@ -143,11 +169,17 @@ def rows(b):
     for size in COUNT:
         lean, top = b.median("stream rate", size), b.median("discard rate", size)
         yield ("", f"  the yardstick, {NAME[size]}", f"stream {lean:.0f}", f"discard {top:.0f}", f"{lean / top:.2f}", "")
+    for size, goal in ((SMALL, ">= 4"), (MIDDLE, ">= 5"), (LARGE, ">= 3.5")):
+        ours, plain = b.median("rate", size), b.median("plain_client.py rate", size)
+        yield (2, f"jobs/s, {NAME[size]}", f"{ours:.0f}", f"asyncio {plain:.0f}", f"{ours / plain:.2f}", goal)
     for size in COUNT:
-        digest = b.median("digest", size)
-        ours, lean = b.median("cpu", size), b.median("stream cpu", size)
-        yield (3, f"CPU ms/image, {NAME[size]}", f"{ours * 1e3:.2f} - {digest * 1e3:.2f} digest",
-               f"stream {lean * 1e3:.2f}", f"{(ours - digest) / lean:.2f}", "<= 1.2")
+        ours, digest = b.median("cpu", size) - b.median("digest", size), b.median("digest", size)
+        for name, client, goal in (("stream", "stream", "<= 1.2"), ("asyncio", "plain_client.py", "<= 0.15")):
+            other = b.median(client + " cpu", size)
+            yield (3, f"CPU ms/image without digest, {NAME[size]}", f"{ours * 1e3:.2f}", f"{name} {other * 1e3:.2f}",
+                   f"{ours / other:.2f}", goal)
+        yield ("", f"  of it saving and settling, {NAME[size]}", f"{b.median('queue cpu', size) * 1e3:.2f}",
+               f"digest {digest * 1e3:.2f}", "", "")
     small, large, many = (b.median("memory", SMALL), b.median("memory", LARGE), b.median("memory of many"))
     yield (4, "RSS MiB, 12 MB over 64 KB", f"{large:.1f}", f"{small:.1f}", f"{large - small:+.1f} MiB", "<= 4 MiB")
     yield (4, f"RSS MiB, {MANY} over {CONNECTIONS} connections", f"{many:.1f}", f"{small:.1f}",
@@ -158,6 +190,10 @@ def rows(b):
     yield (7, "prompts/s of 16 writers", f"{ours:.0f}", f"file {file:.0f}", f"{ours / file:.2f}", ">= 3")
     yield (9, "mount to first request, ms", f"{b.median('first request') * 1e3:.1f}",
            f"ready {b.median('ready') * 1e3:.1f}", "", "<= 50 ms")
+    yield (11, f"jobs/s of {AT_ONCE} at once, {SLOW} s each", f"{b.median('hidden') * AT_ONCE / SLOW:.0f}",
+           f"ideal {AT_ONCE / SLOW:.0f}", f"{b.median('hidden'):.2f}", ">= 0.95")
+    yield (13, "wake-ups/s when idle", f"{b.median('wake-ups'):.1f}", "", "", "0")
+    yield (13, "RSS MiB when idle", f"{b.median('idle memory'):.1f}", "", "", "<= 12 MiB")
 
 
 def show(table):

@@ -2,6 +2,7 @@
  *   fake_provider SIZE...     prints its port, serves until its standard input ends
  *   POST /SIZE/v1beta/models/MODEL:generateContent   a picture of SIZE bytes, at once
  *   POST /hold/...                                   counted, never answered
+ *   POST /slow/...                                   the smallest picture, SLOW_NS later
  *   GET  /_fake/stats    {"requests", "first_ns", "last_ns"} of CLOCK_MONOTONIC
  *   POST /_fake/reset    forgets them */
 #include <arpa/inet.h>
@@ -19,6 +20,7 @@
 
 #define SIZES_MAX   8
 #define REQUEST_MAX 65536
+#define SLOW_NS     INT64_C(500000000)
 
 struct conn {
     int fd;
@@ -27,7 +29,9 @@ struct conn {
     char serial[REPLY_SERIAL];
     char small[512];
     size_t sent, total;       /* of what is being sent; total 0 = nothing */
-    bool held;
+    bool held;                /* no answer yet; what comes meanwhile waits */
+    int64_t due;              /* slow: when it is answered */
+    struct conn *later;       /* slow: the next to be answered */
     char in[REQUEST_MAX + 1];
 };
 
@@ -37,10 +41,18 @@ static struct {
     size_t nreplies;
     uint64_t serial, requests;
     int64_t first_ns, last_ns;
+    struct conn *slow, **slow_tail; /* in the order of their answers */
 } fake;
 
 static void conn_close(struct conn *c)
 {
+    for (struct conn **p = &fake.slow; *p && c->due; p = &(*p)->later)
+        if (*p == c) {
+            *p = c->later;
+            if (fake.slow_tail == &c->later)
+                fake.slow_tail = p;
+            break;
+        }
     close(c->fd);
     free(c);
 }
@@ -87,6 +99,15 @@ static void answer_stats(struct conn *c)
     answer_small(c, "200 OK", body);
 }
 
+static void answer_later(struct conn *c)
+{
+    c->held = true;
+    c->due = ym_mono_now().ns + SLOW_NS;
+    c->later = NULL;
+    *fake.slow_tail = c;
+    fake.slow_tail = &c->later;
+}
+
 static void count(void)
 {
     fake.last_ns = ym_mono_now().ns;
@@ -120,6 +141,8 @@ static void request_serve(struct conn *c, const char *head, const char *body, si
         answer_error(c, 400, "INVALID_ARGUMENT", "the body is no request");
     else if (strncmp(path, "/hold/", 6) == 0)
         c->held = true;
+    else if (strncmp(path, "/slow/", 6) == 0)
+        answer_later(c);
     else
         answer_picture(c, strtoull(path + 1, NULL, 10));
 }
@@ -233,18 +256,57 @@ static int listener_open(unsigned *ret_port)
     return fd;
 }
 
+/* Answers those that have waited long enough; returns milliseconds until the next, -1 = none. */
+static int slow_run(void)
+{
+    while (fake.slow) {
+        struct conn *c = fake.slow;
+        int64_t left = c->due - ym_mono_now().ns;
+        if (left > 0)
+            return (int)(left / 1000000) + 1;
+        fake.slow = c->later;
+        if (!fake.slow)
+            fake.slow_tail = &fake.slow;
+        c->held = false;
+        c->due = 0;
+        answer_picture(c, fake.replies[0].image);
+        if (!conn_run(c))
+            conn_close(c);
+    }
+    return -1;
+}
+
 static void watch(int fd, void *as)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = as};
     epoll_ctl(fake.epoll, EPOLL_CTL_ADD, fd, &ev);
 }
 
+static char listening, input;
+
+/* False = the end. */
+static bool event_serve(int listener, struct conn *c)
+{
+    char skip[64];
+    if ((char *)c == &listening)
+        conn_accept(listener);
+    else if ((char *)c == &input)
+        return read(STDIN_FILENO, skip, sizeof skip) > 0;
+    else if (!conn_run(c))
+        conn_close(c);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    static char listening, input;
     unsigned port;
     for (int i = 1; i < argc && fake.nreplies < SIZES_MAX; i++)
         reply_init(&fake.replies[fake.nreplies++], strtoull(argv[i], NULL, 10));
+    if (fake.nreplies == 0) {
+        fprintf(stderr, "usage: fake_provider SIZE...\n");
+        return 2;
+    }
+    fake.slow_tail = &fake.slow;
     fake.epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener = listener_open(&port);
     watch(listener, &listening);
@@ -253,16 +315,9 @@ int main(int argc, char **argv)
     fflush(stdout);
     for (;;) {
         struct epoll_event ev[64];
-        int n = epoll_wait(fake.epoll, ev, 64, -1);
-        for (int i = 0; i < n; i++) {
-            char skip[64];
-            struct conn *c = ev[i].data.ptr;
-            if (ev[i].data.ptr == &listening)
-                conn_accept(listener);
-            else if (ev[i].data.ptr != &input && !conn_run(c))
-                conn_close(c);
-            else if (ev[i].data.ptr == &input && read(STDIN_FILENO, skip, sizeof skip) <= 0)
+        int n = epoll_wait(fake.epoll, ev, 64, slow_run());
+        for (int i = 0; i < n; i++)
+            if (!event_serve(listener, ev[i].data.ptr))
                 return 0;
-        }
     }
 }

@@ -8,6 +8,7 @@ import select
 import shutil
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,8 +53,8 @@ class Programs:
         self.folder = Path(folder)
 
     def run(self, name, *args):
-        done = subprocess.run([self.folder / name, *map(str, args)], stdout=subprocess.PIPE,
-                              timeout=PATIENCE, check=False)
+        command = [sys.executable, Path(__file__).parent / name] if name.endswith(".py") else [self.folder / name]
+        done = subprocess.run([*command, *map(str, args)], stdout=subprocess.PIPE, timeout=PATIENCE, check=False)
         if done.returncode:
             raise Failure(f"{name} ended with {done.returncode}")
         return json.loads(done.stdout)
@@ -70,6 +71,7 @@ class Fake:
         return f"http://127.0.0.1:{self.port}/{size}"
 
     def url(self, size):
+        """What a client posts to; `size` may also be "slow": the smallest, half a second later."""
         return self.base(size) + "/v1beta/models/gemini-nano-banana-2.1:generateContent"
 
     def ask(self, method, path):
@@ -159,6 +161,12 @@ class Mount:
 
     def memory(self, field="VmHWM"):
         return memory_mib(self.process.pid, field)
+
+    def switches(self):
+        """How often a thread of ours has gone to sleep so far: each is followed by a wake-up."""
+        return sum(int(line.split()[1]) for p in self.pids() for status in Path(f"/proc/{p}/task").glob("*/status")
+                   for line in status.read_text(encoding="ascii").splitlines()
+                   if line.startswith("voluntary_ctxt_switches"))
 
     def tell(self, line):
         (self.library / ".ymago" / "ctl").write_text(line + "\n", encoding="ascii")
