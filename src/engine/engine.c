@@ -167,12 +167,12 @@ static void round_act(struct ym_engine *e)
 static void round_commit(struct ym_engine *e)
 {
     struct ym_err err;
+    if (e->status_dirty)
+        status_refresh(e);
     if (!ym_journal_dirty(e->p.journal)) {
         ym_journal_rollback(e->p.journal);
         return;
     }
-    if (e->status_dirty)
-        status_refresh(e);
     int r = ym_journal_commit(e->p.journal, &err);
     if (r == -ENOSPC) { /* this is what the ballast is for */
         ym_ballast_drop(e->p.store);

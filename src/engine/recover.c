@@ -119,6 +119,62 @@ static void part_remove(void *ctx, const char *name)
     ym_staging_remove(ctx, name);
 }
 
+/* ---- what else lies in staging: sidecars and clones on their way are made again; media of an answer
+ * that came twice is paid for and goes to objects/ ---- */
+struct leftover {
+    const struct ym_store *store;
+    char *name;
+};
+
+static void leftover_work(void *ctx)
+{
+    struct leftover *l = ctx;
+    struct ym_media_info info;
+    struct ym_digest b2;
+    struct ym_err err;
+    int64_t size;
+    YM_AUTOCLOSE int fd = openat(l->store->staging_fd, l->name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || ym_digest_fd(fd, &b2, &size) < 0)
+        return;
+    if (ym_media_probe_fd(fd, size, &info, &err) < 0)
+        ym_staging_remove(l->store, l->name);
+    else if (ym_object_move(l->store, l->name, &b2, info.type->ext, &err) < 0)
+        ym_log(YM_WARN, "engine", "%s stays in staging: %s", l->name, err.msg);
+}
+
+static void leftover_done(struct ym_engine *e, void *ctx)
+{
+    (void)e;
+    (void)ctx;
+}
+
+static void leftover_free(void *ctx)
+{
+    struct leftover *l = ctx;
+    free(l->name);
+    free(l);
+}
+
+static void leftovers(struct ym_engine *e, const struct wholes *w)
+{
+    static const struct task_ops ops = {leftover_work, leftover_done, leftover_free};
+    for (size_t i = 0; i < w->n; i++) {
+        struct ym_job_row r = {0};
+        char id[YM_ID_LEN + 1];
+        snprintf(id, sizeof(id), "%.*s", YM_ID_LEN, w->v[i]);
+        bool known = ym_id_valid(id) && ym_job_get(e->p.journal, id, &r) == 0;
+        bool needed = known && r.state == YM_JOB_STORED && r.staged && strcmp(r.staged, w->v[i]) == 0;
+        if (!known) {
+            ym_staging_remove(e->p.store, w->v[i]);
+        } else if (!needed) {
+            struct leftover *l = ym_alloc(sizeof(*l));
+            *l = (struct leftover){e->p.store, ym_strdup(w->v[i])};
+            engine_task(e, &ops, l, false);
+        }
+        ym_job_row_fini(&r);
+    }
+}
+
 /* Results that were finished but had no place yet when the program ended. */
 static void waiting_slots(struct ym_engine *e)
 {
@@ -147,6 +203,7 @@ int recover(struct ym_engine *e, struct ym_err *err)
     each_of(e, YM_JOB_ACCEPTED, &w, recover_accepted);
     each_of(e, YM_JOB_STORED, &w, recover_stored);
     waiting_slots(e);
+    leftovers(e, &w);
     guard_recover(e);
     intake_recover(e);
     status_refresh(e);
