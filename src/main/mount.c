@@ -44,8 +44,9 @@ static void ready_say(struct ym_buf *out, const struct wire_wish *wish, struct y
         ym_buf_addf(out, "  %lld files here look like prompts; none was started. Touch or edit one to start it.\n",
                     (long long)prompts);
     defaults_say(out, &st);
-    ym_buf_adds(out, "  While it is mounted, back this folder up as yourself and by its name: root's and\n"
-                     "  one-file-system backups do not see into it.\n");
+    if (prompts >= 0) /* the first mount of this library */
+        ym_buf_adds(out, "  While it is mounted, back this folder up as yourself and by its name: root's and\n"
+                         "  one-file-system backups do not see into it.\n");
 }
 
 /* ---- signals ---- */
