@@ -94,7 +94,7 @@ static int carry_out(struct child *c, struct publisher_packet *k)
 static void clean_up(const struct child *c)
 {
     struct mount_row row;
-    if (*c->mount && mounts_find(NULL, c->dev, &row) == 0 && row.is_ours)
+    if (*c->mount && mounts_find(NULL, c->dev, &row) == 0 && row.is_ours && mounts_is_dead(row.point))
         mounts_detach(row.point, true);
 }
 

@@ -2,6 +2,7 @@
 #include "session.h"
 #include "check.h"
 #include "invalidate.h"
+#include "mounts.h"
 #include "ops.h"
 #include "publisher.h"
 #include "stream.h"
@@ -277,6 +278,15 @@ void ym_fs_exit(struct ym_fs *f)
     notifier_stop_loop(f);
 }
 
+/* libfuse unmounts by name, and fails when a folder above was moved: then by number. */
+static void unmount(struct ym_fs *f)
+{
+    YM_AUTOFREE struct mount_row *row = ym_alloc(sizeof(*row));
+    fuse_session_unmount(f->se);
+    if (f->dev && mounts_find(NULL, f->dev, row) == 0 && row->is_ours && mounts_is_dead(row->point))
+        mounts_detach(row->point, true);
+}
+
 void ym_fs_free(struct ym_fs *f)
 {
     if (!f)
@@ -286,7 +296,7 @@ void ym_fs_free(struct ym_fs *f)
     notifier_free(f->notifier);
     streams_pump(f);
     if (f->mounted)
-        fuse_session_unmount(f->se);
+        unmount(f);
     streams_fini(f);
     if (f->se)
         fuse_session_destroy(f->se);

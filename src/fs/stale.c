@@ -61,6 +61,13 @@ int mounts_find(const char *point, dev_t dev, struct mount_row *ret)
     return r;
 }
 
+bool mounts_is_dead(const char *point)
+{
+    struct statx x; /* what the kernel remembers would be no answer */
+    return statx(AT_FDCWD, point, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) < 0 &&
+           (errno == ENOTCONN || errno == ECONNABORTED || errno == ESTALE || errno == EIO);
+}
+
 static int run_fusermount(const char *point, bool lazy)
 {
     char name[] = "fusermount3", u[] = "-u", z[] = "-z", end[] = "--", path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -112,8 +119,7 @@ int ym_fs_clean_stale(const char *mountpoint, struct ym_err *e)
     YM_AUTOFREE char *path = mount_path(mountpoint);
     YM_AUTOFREE struct mount_row *row = ym_alloc(sizeof(*row));
     for (int tries = 0; tries < 4; tries++) {
-        struct stat st;
-        bool dead = stat(path, &st) < 0 && (errno == ENOTCONN || errno == ESTALE || errno == EIO);
+        bool dead = mounts_is_dead(path);
         if (mounts_find(path, 0, row) < 0 || !row->is_ours)
             return dead ? ym_fail(e, YM_LOCAL, EIO, "%s does not answer; look at it with `mount`.", mountpoint) : 0;
         if (!dead)
