@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "sql.h"
@@ -12,8 +13,13 @@
 enum {
     PAGE = 4096,
     FRAME = PAGE + 24,        /* a page in the log */
-    CHECKPOINT_FRAMES = 2000, /* 8 MiB of log are carried over into the database */
+    CHECKPOINT_FRAMES = 1000, /* then the log is carried over into the database, and begins anew */
+    LOG_BYTES = 32 + (CHECKPOINT_FRAMES + 256) * FRAME, /* what it usually grows to */
 };
+/* It is cut to this when a large transaction has made it longer. */
+#define LOG_LIMIT   8388608
+#define TEXT_OF(v)  TEXT_OF_(v)
+#define TEXT_OF_(v) #v
 
 /* cache_spill: dirty pages stay in memory up to 32 MiB, so that all writing to the log happens at
  * commit, where space is reserved first. temp_store: sorting leaves nothing in /tmp. */
@@ -22,7 +28,7 @@ static const char set_both[] =
     "PRAGMA cell_size_check = ON; PRAGMA busy_timeout = 5000;";
 static const char set_write[] =
     "PRAGMA synchronous = FULL; PRAGMA cache_size = -2048; PRAGMA cache_spill = 8192;"
-    "PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = OFF;";
+    "PRAGMA journal_size_limit = " TEXT_OF(LOG_LIMIT) "; PRAGMA secure_delete = OFF;";
 static const char set_read[] = "PRAGMA cache_size = -512;";
 
 /* ---- opening ---- */
@@ -88,6 +94,9 @@ static int log_grown(void *ctx, sqlite3 *db, const char *name, int frames)
 
 static int wal_start(struct ym_journal *j, struct ym_err *e)
 {
+    int r = sql_exec(j, set_write, e); /* first of all: see vfs.c */
+    if (r < 0)
+        return r;
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(j->db, "PRAGMA journal_mode = WAL", -1, &st, NULL);
     if (rc == SQLITE_OK)
@@ -101,9 +110,6 @@ static int wal_start(struct ym_journal *j, struct ym_err *e)
                        "The file system of the library cannot hold a journal (it has no shared "
                        "memory or locks): "
                        "keep the library on a local disk.");
-    int r = sql_exec(j, set_write, e);
-    if (r < 0)
-        return r;
     if (sql_number(j, "PRAGMA synchronous") != 2)
         return ym_fail(
             e, YM_BROKEN, EIO,
@@ -128,6 +134,20 @@ static int changes_resume(struct ym_journal *j, struct ym_err *e)
     return 0;
 }
 
+/* A commit that overwrites blocks costs two thirds of one that makes the log longer, for the file system
+ * has nothing of its own to write down. SQLite takes zeros for the end of the log. A disk that is
+ * nearly full is left its space. */
+static void log_prewrite(int fd, int64_t size)
+{
+    enum { CHUNK = 1 << 16 };
+    struct statvfs st;
+    if (fstatvfs(fd, &st) < 0 || st.f_bavail < 16 * LOG_BYTES / st.f_frsize)
+        return;
+    YM_AUTOFREE char *zeros = ym_alloc(CHUNK);
+    for (ssize_t n = 1; size < LOG_BYTES && n > 0; size += n)
+        n = pwrite(fd, zeros, CHUNK, size);
+}
+
 static int open_write(struct ym_journal *j, struct ym_err *e)
 {
     int r = wal_start(j, e);
@@ -145,6 +165,7 @@ static int open_write(struct ym_journal *j, struct ym_err *e)
         return ym_fail(e, YM_LOCAL, errno, "The log of the journal cannot be opened (%s).",
                        strerrordesc_np(errno));
     j->wal_frames = (int)(st.st_size / FRAME); /* at most; what a crash left in it is still there */
+    log_prewrite(j->wal_fd, st.st_size);
     return 0;
 }
 
@@ -209,7 +230,8 @@ int ym_journal_begin(struct ym_journal *j, struct ym_err *e)
 {
     ym_assert(!j->in_tx);
     j->failed = (struct ym_err){0};
-    int r = sql_exec(j, j->mode == YM_JOURNAL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    CUR struct cur c = cur_begin(j, j->mode == YM_JOURNAL_WRITE ? Q_BEGIN_WRITE : Q_BEGIN_READ, e);
+    int r = cur_run(&c);
     if (r < 0)
         return r;
     j->in_tx = true;
@@ -250,13 +272,26 @@ static int space_reserve(struct ym_journal *j)
     for (int attempt = 0; attempt < 2; attempt++) {
         if (attempt > 0)
             sqlite3_db_release_memory(j->db);
-        int64_t frames = j->wal_frames + cache_bytes(j) / PAGE + 1;
-        if (fallocate(j->wal_fd, FALLOC_FL_KEEP_SIZE, 0, 32 + frames * FRAME) == 0)
+        int64_t bytes = 32 + (j->wal_frames + cache_bytes(j) / PAGE + 1) * FRAME;
+        if (bytes <= j->wal_room)
             return 0;
+        if (fallocate(j->wal_fd, FALLOC_FL_KEEP_SIZE, 0, bytes) == 0) {
+            /* What lies past the limit is given back when the log begins anew. */
+            j->wal_room = bytes < LOG_LIMIT ? bytes : LOG_LIMIT;
+            return 0;
+        }
         if (errno != ENOSPC && errno != EDQUOT)
             return 0; /* this file system cannot: the commit itself will tell */
     }
     return -ENOSPC;
+}
+
+static int commit(struct ym_journal *j)
+{
+    if (sqlite3_get_autocommit(j->db))
+        return sql_fail(j, SQLITE_ABORT, &j->failed);
+    CUR struct cur c = cur_begin(j, Q_COMMIT, &j->failed);
+    return cur_run(&c);
 }
 
 int ym_journal_commit(struct ym_journal *j, struct ym_err *e)
@@ -264,14 +299,9 @@ int ym_journal_commit(struct ym_journal *j, struct ym_err *e)
     ym_assert(j->in_tx || j->failed.err);
     if (!j->failed.err && j->wal_fd >= 0 && ym_journal_dirty(j) && space_reserve(j) < 0)
         return sql_fail(j, SQLITE_FULL, e);
-    if (!j->failed.err) {
-        int rc = sqlite3_get_autocommit(j->db) ? SQLITE_ABORT
-                                               : sqlite3_exec(j->db, "COMMIT", NULL, NULL, NULL);
-        if (rc == SQLITE_OK) {
-            j->in_tx = false;
-            return 0;
-        }
-        sql_fail(j, rc, &j->failed);
+    if (!j->failed.err && commit(j) == 0) {
+        j->in_tx = false;
+        return 0;
     }
     back(j);
     if (e)

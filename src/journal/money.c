@@ -161,7 +161,9 @@ static int attempt_get(struct ym_journal *j, int64_t id, struct attempt *ret, st
     bind_i64(&c, id);
     int r = cur_step(&c);
     if (r <= 0)
-        return r < 0 ? r : ym_fail(e, YM_BROKEN, ENOENT, "The journal has no attempt %lld.", (long long)id);
+        return r < 0 ? r
+                     : ym_fail(e, YM_BROKEN, ENOENT, "The journal has no attempt %lld.",
+                               (long long)id);
     ret->b.day = col_text(&c);
     ret->b.lane = col_text(&c);
     ret->b.folder = col_text(&c);

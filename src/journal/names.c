@@ -30,10 +30,8 @@ static void name_read(struct cur *c, struct ym_name_row *ret)
 
 int ym_name_put(struct ym_journal *j, const struct ym_name_row *r, struct ym_err *e)
 {
-    YM_AUTOFREE char *folder = path_folder(r->path);
     CUR struct cur c = cur_begin(j, Q_NAME_PUT, e);
     bind_text(&c, r->path);
-    bind_text(&c, folder ? folder : "");
     bind_text(&c, ym_kind_name(r->kind));
     bind_word(&c, name_statuses, r->status);
     bind_ident(&c, &r->ident);
@@ -80,12 +78,20 @@ int ym_name_delete(struct ym_journal *j, const char *path)
     return tx_close(&t, worse(slots) ? slots : found ? 0 : -ENOENT, NULL);
 }
 
-static int move(struct ym_journal *j, enum query q, const char *from, const char *to)
+static int name_move(struct ym_journal *j, const char *from, const char *to)
+{
+    CUR struct cur c = cur_begin(j, Q_NAME_MOVE, NULL);
+    bind_text(&c, to);
+    bind_text(&c, from);
+    return cur_run_found(&c);
+}
+
+static int slots_move(struct ym_journal *j, const char *from, const char *to)
 {
     YM_AUTOFREE char *folder = path_folder(to);
-    CUR struct cur c = cur_begin(j, q, NULL);
+    CUR struct cur c = cur_begin(j, Q_SLOT_MOVE, NULL);
     bind_text(&c, to);
-    bind_text(&c, folder ? folder : "");
+    bind_text(&c, folder);
     bind_text(&c, from);
     return cur_run_found(&c);
 }
@@ -96,8 +102,8 @@ static int move_both(struct ym_journal *j, const char *from, const char *to)
     int slots = worse(name) ? name : path_run(j, Q_SLOT_DELETE_NAME, to);
     if (worse(slots))
         return slots;
-    name = move(j, Q_NAME_MOVE, from, to);
-    slots = worse(name) ? name : move(j, Q_SLOT_MOVE, from, to);
+    name = name_move(j, from, to);
+    slots = worse(name) ? name : slots_move(j, from, to);
     return worse(slots) ? slots : 0;
 }
 
@@ -124,12 +130,27 @@ int ym_name_rename(struct ym_journal *j, const char *from, const char *to)
     return tx_close(&t, r, NULL);
 }
 
-static int each(struct cur *c, void (*fn)(void *ctx, const struct ym_name_row *r), void *ctx)
+/* The names that begin with `prefix`, from `from` on. Not deep: at one below a further folder it
+ * stops, and *ret_from is where to go on, past all of that folder. 1: stopped, 0: the end. */
+static int each_from(struct ym_journal *j, const char *prefix, bool deep, char **ret_from,
+                     void (*fn)(void *ctx, const struct ym_name_row *r), void *ctx)
 {
+    size_t n = strlen(prefix);
+    YM_AUTOFREE char *from = ym_steal(ret_from);
+    CUR struct cur c = cur_begin(j, Q_NAME_FROM, NULL);
+    bind_text(&c, from);
     int r;
-    while ((r = cur_step(c)) > 0) {
+    while ((r = cur_step(&c)) > 0) {
         struct ym_name_row row;
-        name_read(c, &row);
+        const char *path = cur_peek_str(&c);
+        if (strncmp(path, prefix, n) != 0)
+            return 0;
+        const char *slash = deep ? NULL : strchr(path + n, '/');
+        if (slash) {
+            *ret_from = ym_asprintf("%.*s%c", (int)(slash - path), path, '/' + 1);
+            return 1;
+        }
+        name_read(&c, &row);
         fn(ctx, &row);
         ym_name_row_fini(&row);
     }
@@ -139,14 +160,11 @@ static int each(struct cur *c, void (*fn)(void *ctx, const struct ym_name_row *r
 int ym_name_each(struct ym_journal *j, const char *folder, bool deep,
                  void (*fn)(void *ctx, const struct ym_name_row *r), void *ctx)
 {
-    BELOW struct below b = below_folder(folder);
-    bool all = deep && !*folder;
-    CUR struct cur c = cur_begin(j, all ? Q_NAME_ALL : deep ? Q_NAME_BELOW : Q_NAME_IN, NULL);
-    if (deep && !all) {
-        bind_text(&c, b.from);
-        bind_text(&c, b.to);
-    } else if (!all) {
-        bind_text(&c, folder);
-    }
-    return each(&c, fn, ctx);
+    YM_AUTOFREE char *prefix = *folder ? ym_asprintf("%s/", folder) : ym_strdup("");
+    YM_AUTOFREE char *from = ym_strdup(prefix);
+    int r;
+    do
+        r = each_from(j, prefix, deep, &from, fn, ctx);
+    while (r > 0);
+    return r;
 }

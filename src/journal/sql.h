@@ -25,10 +25,11 @@ extern const struct query_text query_texts[Q_COUNT];
 struct ym_journal {
     sqlite3 *db;
     enum ym_journal_mode mode;
-    int dir_fd;     /* the state folder, ours: the database is reached through its number */
-    int wal_fd;     /* of the write-ahead log, to reserve space; -1 for readers */
-    int wal_frames; /* in the log after the last commit */
-    bool in_tx;     /* between begin and commit, also our own around several statements */
+    int dir_fd;       /* the state folder, ours: the database is reached through its number */
+    int wal_fd;       /* of the write-ahead log, to reserve space; -1 for readers */
+    int64_t wal_room; /* bytes of it that surely lie on the disk */
+    int wal_frames;   /* in the log after the last commit */
+    bool in_tx;       /* between begin and commit, also our own around several statements */
     int64_t changes_at_begin;
     struct ym_err failed; /* .err != 0: a write since begin failed; it cannot be committed */
     int64_t changed;      /* the last number given to a change of a job's state */
@@ -77,6 +78,7 @@ int cur_step(struct cur *c);                                   /* 1: a row, 0: t
 int cur_run(struct cur *c);                                    /* to the end; 0 or -errno */
 int cur_run_found(struct cur *c); /* the same; -ENOENT when no row was written */
 int64_t col_i64(struct cur *c);
+const char *cur_peek_str(struct cur *c);        /* the next column, not yet read; borrowed */
 const char *col_str(struct cur *c);             /* borrowed until the next step; NULL is NULL */
 char *col_text(struct cur *c);                  /* owned */
 char *col_blob(struct cur *c, size_t *ret_len); /* owned, NUL-terminated; NULL is NULL */

@@ -133,6 +133,8 @@ static int prepare(struct ym_journal *j, enum query q, unsigned flags, sqlite3_s
 int sql_prepare_all(struct ym_journal *j, struct ym_err *e)
 {
     for (int q = 0; q < Q_COUNT; q++) {
+        if (j->st[q]) /* migrating took it */
+            continue;
         int rc = prepare(j, (enum query)q, SQLITE_PREPARE_PERSISTENT, &j->st[q]);
         if (rc != SQLITE_OK)
             return sql_fail(j, rc, e);
@@ -271,6 +273,11 @@ int cur_run_found(struct cur *c)
 int64_t col_i64(struct cur *c)
 {
     return sqlite3_column_int64(c->st, c->col++);
+}
+
+const char *cur_peek_str(struct cur *c)
+{
+    return (const char *)sqlite3_column_text(c->st, c->col);
 }
 
 const char *col_str(struct cur *c)

@@ -19,6 +19,12 @@ static void add(struct fixture *f, int n)
     OK(ym_job_insert(f->j, &r, &f->e));
 }
 
+static void set_failed(struct fixture *f, int n)
+{
+    struct ym_job_row r = JOB(n, .state = YM_JOB_FAILED);
+    OK(ym_job_update(f->j, &r, &f->e));
+}
+
 static void reopen(struct fixture *f)
 {
     ym_journal_close(f->j);
@@ -168,6 +174,46 @@ static void failed_write_spoils_the_commit(void **state)
     OK(ym_journal_begin(f->j, &f->e));
     add(f, 2);
     OK(ym_journal_commit(f->j, &f->e));
+}
+
+/* Far more than is gathered for one write of the log, read back before it is committed. */
+static void large_transactions(void **state)
+{
+    struct fixture *f = *state;
+    struct ym_journal *reader;
+    OK(ym_journal_open(f->fd, YM_JOURNAL_READ, &reader, &f->e));
+    OK(sql_exec(f->j, "PRAGMA cache_size = 10; PRAGMA cache_spill = 10", &f->e));
+    add(f, 0);
+    for (int round = 0; round < 4; round++) {
+        OK(ym_journal_begin(f->j, &f->e));
+        for (int i = 1; i <= 2000; i++)
+            add(f, round * 2000 + i);
+        for (int i = 1; i <= 2000; i += 7) {
+            struct ym_job_row r;
+            OK(ym_job_get(f->j, id_of(round * 2000 + i).s, &r));
+            ym_job_row_fini(&r);
+        }
+        if (round % 2)
+            ym_journal_rollback(f->j);
+        else
+            OK(ym_journal_commit(f->j, &f->e));
+        int kept = (round / 2 + 1) * 2000 + 1;
+        assert_int_equal(queued(f->j), kept);
+        assert_int_equal(queued(reader), kept);
+        add(f, 100000 + round); /* a small one over what was taken back */
+        set_failed(f, 100000 + round);
+    }
+    ym_journal_close(reader);
+    assert_int_equal(
+        sql_number(f->j,
+                   "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1);
+    reopen(f);
+    assert_int_equal(queued(f->j), 4001);
+    assert_int_equal(
+        sql_number(f->j,
+                   "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1);
 }
 
 /* ---- readers ---- */
@@ -389,6 +435,7 @@ int main(void)
         T(what_is_no_journal),
         T(transactions),
         T(failed_write_spoils_the_commit),
+        T(large_transactions),
         T(readers_see_what_is_committed),
         T(another_process_reads),
         T(killed_writer),

@@ -23,7 +23,6 @@ static const struct {
     enum query q;
     const char *why;
 } wanted[] = {
-    {Q_NAME_ALL, "all names"},
     {Q_TALLY_STATES, "some rows a lane"},
     {Q_TALLY_QUEUED, "some rows a lane"},
     {Q_SLOT_LANDING, "only what lands now is in this index"},
@@ -89,7 +88,7 @@ static void claims_among_many(void **state)
     uses(f, Q_JOB_EACH_STATE, "USING INDEX job_state (state=?)");
     uses(f, Q_JOB_RECENT, "USING INDEX job_state (state=?)");
     uses(f, Q_SLOT_WAITING, "USING INDEX slot_waiting (folder=?)");
-    uses(f, Q_NAME_IN, "USING INDEX name_folder (folder=?)");
+    uses(f, Q_NAME_FROM, "USING INDEX sqlite_autoindex_name_1 (path>?)");
     uses(f, Q_ATTEMPT_COUNT, "USING INDEX attempt_at (lane=? AND at>?)");
     struct ym_job_row r;
     OK(ym_job_next(f->j, "p/1", (ym_wall){200000}, &r));
