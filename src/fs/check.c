@@ -10,7 +10,8 @@ static bool same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Whether `inner` lies in `outer` or is it: walks up by descriptors, so that no name can deceive. */
+/* Whether `inner` lies in `outer` or is it: walks up by descriptors, so that no name can deceive.
+ */
 static bool is_inside(int inner, const struct stat *outer)
 {
     YM_AUTOCLOSE int fd = openat(inner, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -45,7 +46,8 @@ static int check_empty(int dir, const char *mountpoint, struct ym_err *e)
     closedir(d);
     if (*shown)
         return ym_fail(e, YM_INVALID, ENOTEMPTY,
-                       "%s is not empty (%s lies in it); mount over an empty folder, or mount the folder itself.",
+                       "%s is not empty (%s lies in it); mount over an empty folder, or mount the "
+                       "folder itself.",
                        mountpoint, shown);
     return 0;
 }
@@ -55,14 +57,20 @@ int check_mountpoint(const struct ym_fs_parts *p, struct ym_err *e)
     struct stat lib, at;
     YM_AUTOCLOSE int dir = open(p->mountpoint, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0 || fstat(dir, &at) < 0 || fstat(p->store->lib_fd, &lib) < 0)
-        return ym_fail(e, YM_INVALID, errno, "%s cannot be mounted over: %s.", p->mountpoint, strerror(errno));
+        return ym_fail(e, YM_INVALID, errno, "%s cannot be mounted over: %s.", p->mountpoint,
+                       strerror(errno));
     if (geteuid() != 0 && at.st_uid != geteuid())
-        return ym_fail(e, YM_INVALID, EPERM, "%s belongs to another user; mount over a folder of your own.", p->mountpoint);
+        return ym_fail(e, YM_INVALID, EPERM,
+                       "%s belongs to another user; mount over a folder of your own.",
+                       p->mountpoint);
     if (p->in_place)
-        return same(&lib, &at) ? 0 : ym_fail(e, YM_INVALID, EINVAL, "%s is not the library's folder.", p->mountpoint);
+        return same(&lib, &at) ? 0
+                               : ym_fail(e, YM_INVALID, EINVAL, "%s is not the library's folder.",
+                                         p->mountpoint);
     /* Inside each other, the library's own files would be reached through the mount: a deadlock. */
     if (is_inside(dir, &lib) || is_inside(p->store->lib_fd, &at))
-        return ym_fail(e, YM_INVALID, EINVAL, "The library and the mount point %s must not lie inside each other.",
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "The library and the mount point %s must not lie inside each other.",
                        p->mountpoint);
     return check_empty(dir, p->mountpoint, e);
 }

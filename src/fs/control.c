@@ -1,4 +1,5 @@
-/* Opening virtual entries: texts are served from the version last shown, control files take lines. */
+/* Opening virtual entries: texts are served from the version last shown, control files take lines.
+ */
 #include "notice.h"
 #include "ops.h"
 #include "stream.h"
@@ -12,7 +13,7 @@
 /* ---- entries the user deleted ---- */
 
 #define HIDDEN_FILE "hidden"
-#define HIDDEN_MAX 4096
+#define HIDDEN_MAX  4096
 
 void hidden_init(struct hidden *h)
 {
@@ -106,7 +107,8 @@ static void handle_drop(struct ym_fs *f, struct handle *h)
     free(h);
 }
 
-static int open_kind(struct ym_fs *f, struct node *n, struct fuse_file_info *fi, struct handle **ret)
+static int open_kind(struct ym_fs *f, struct node *n, struct fuse_file_info *fi,
+                     struct handle **ret)
 {
     bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
     enum virt_kind kind = n->virt->kind;
@@ -173,7 +175,8 @@ void virt_read(fuse_req_t req, struct handle *h, size_t size, off_t off)
 
 /* ---- lines ---- */
 
-static int one_line(fuse_req_t req, struct handle *h, const char *line, size_t len, struct ym_err *e)
+static int one_line(fuse_req_t req, struct handle *h, const char *line, size_t len,
+                    struct ym_err *e)
 {
     struct ym_fs *f = fs_of(req);
     const struct fuse_ctx *c = fuse_req_ctx(req);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <ymago/library.h>
 
-/* O_DIRECT and O_APPEND were dealt with above: the first would ask for aligned buffers here, the second
- * would ignore the offset that the kernel gives. */
+/* O_DIRECT and O_APPEND were dealt with above: the first would ask for aligned buffers here, the
+ * second would ignore the offset that the kernel gives. */
 #define PASSED_FLAGS (O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC)
 
 static struct handle *handle_new(struct ym_fs *f, struct node *n, int fd)
@@ -50,7 +50,8 @@ static int open_path(struct ym_fs *f, struct node *n, const char *path, int flag
 }
 
 /* Under the tree lock, so that the publisher sees a writer before it may replace the file. */
-static int open_lower(struct ym_fs *f, struct node *n, int flags, pid_t process, struct handle **ret, bool *ret_media)
+static int open_lower(struct ym_fs *f, struct node *n, int flags, pid_t process,
+                      struct handle **ret, bool *ret_media)
 {
     pthread_rwlock_rdlock(&f->nodes.tree);
     YM_AUTOFREE char *path = node_path(&f->nodes, n);
@@ -96,8 +97,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         handle_close(f, h);
 }
 
-static int create_lower(fuse_req_t req, struct node *folder, const char *name, mode_t mode, int flags,
-                        struct handle **ret, struct facts *ret_facts)
+static int create_lower(fuse_req_t req, struct node *folder, const char *name, mode_t mode,
+                        int flags, struct handle **ret, struct facts *ret_facts)
 {
     struct ym_fs *f = fs_of(req);
     pid_t process = notice_process(req);
@@ -107,7 +108,8 @@ static int create_lower(fuse_req_t req, struct node *folder, const char *name, m
     int r = place_child(f, folder, name, &p);
     int fd = -1;
     if (r == 0) {
-        fd = openat(p.dir, name, (flags & (PASSED_FLAGS | O_EXCL)) | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+        fd = openat(p.dir, name,
+                    (flags & (PASSED_FLAGS | O_EXCL)) | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
         r = fd < 0 ? -errno : 0;
     }
     if (r == 0)
@@ -124,7 +126,8 @@ static int create_lower(fuse_req_t req, struct node *folder, const char *name, m
     return r;
 }
 
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+               struct fuse_file_info *fi)
 {
     struct ym_fs *f = fs_of(req);
     struct node *folder = node_of(f, parent);
@@ -186,7 +189,8 @@ static void write_line(fuse_req_t req, struct handle *h, struct fuse_bufvec *in)
         virt_write(req, h, line, (size_t)n);
 }
 
-void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off, struct fuse_file_info *fi)
+void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+                  struct fuse_file_info *fi)
 {
     struct ym_fs *f = fs_of(req);
     struct handle *h = handle_of(fi);
@@ -213,8 +217,8 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t 
     fuse_reply_write(req, (size_t)n);
 }
 
-/* Comes at every close of every duplicate, also before anything is written: no end of anything. It only
- * carries an error that the file system below keeps for close. */
+/* Comes at every close of every duplicate, also before anything is written: no end of anything. It
+ * only carries an error that the file system below keeps for close. */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct handle *h = handle_of(fi);
@@ -242,7 +246,8 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
     fuse_reply_err(req, r < 0 ? errno : 0);
 }
 
-void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+                  struct fuse_file_info *fi)
 {
     struct ym_fs *f = fs_of(req);
     struct handle *h = handle_of(fi);
@@ -255,14 +260,16 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
     fuse_reply_err(req, -r);
 }
 
-void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
-                        off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in,
+                        fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
+                        int flags)
 {
     struct ym_fs *f = fs_of(req);
     struct handle *from = handle_of(fi_in), *to = handle_of(fi_out);
     (void)in, (void)out;
     ssize_t n = -1;
-    int r = from->kind == HANDLE_FILE && to->kind == HANDLE_FILE ? notice_before_write(f, to->node) : -EXDEV;
+    int r = from->kind == HANDLE_FILE && to->kind == HANDLE_FILE ? notice_before_write(f, to->node)
+                                                                 : -EXDEV;
     if (r == 0) {
         n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
         r = n < 0 ? -errno : 0;

@@ -18,9 +18,9 @@ struct handle {
     struct handle *next; /* of its node */
     struct node *node;
     enum handle_kind kind;
-    int fd;              /* HANDLE_FILE, else -1 */
-    bool writes;         /* opened for writing, counted in node->writers */
-    bool quiet;          /* nobody is told: the publisher's, or not of the library */
+    int fd;      /* HANDLE_FILE, else -1 */
+    bool writes; /* opened for writing, counted in node->writers */
+    bool quiet;  /* nobody is told: the publisher's, or not of the library */
     struct snapshot *text;
     struct stream *stream;
 };

@@ -1,4 +1,5 @@
-/* The notifier: the one thread that calls fuse_lowlevel_notify_*, which can deadlock anywhere else. */
+/* The notifier: the one thread that calls fuse_lowlevel_notify_*, which can deadlock anywhere else.
+ */
 #ifndef FS_INVALIDATE_H
 #define FS_INVALIDATE_H
 
@@ -6,7 +7,8 @@
 
 struct notifier *notifier_new(struct ym_fs *f);
 void notifier_free(struct notifier *n); /* ends the thread; what waits is dropped */
-/* A path changed below the mount: forgets the name, and what is cached of its folder. Any thread. */
+/* A path changed below the mount: forgets the name, and what is cached of its folder. Any thread.
+ */
 void notifier_path(struct ym_fs *f, const char *path);
 /* Streams have something to give. Any thread; cheap to call often. */
 void notifier_pump(struct ym_fs *f);

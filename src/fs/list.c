@@ -1,5 +1,5 @@
-/* Listing folders. What lies in one is read when it is first asked for, so that a reader sees each name
- * once although files come and go; a cookie is the place of the next entry in that text. */
+/* Listing folders. What lies in one is read when it is first asked for, so that a reader sees each
+ * name once although files come and go; a cookie is the place of the next entry in that text. */
 #include "notice.h"
 #include "ops.h"
 #include "virtual.h"
@@ -13,15 +13,15 @@
 
 struct entry { /* packed one after another */
     uint64_t ino;
-    uint8_t type;    /* DT_* */
-    uint8_t lower;   /* its attributes can be read below */
-    uint16_t size;   /* of the whole entry */
+    uint8_t type;  /* DT_* */
+    uint8_t lower; /* its attributes can be read below */
+    uint16_t size; /* of the whole entry */
     char name[];
 };
 
 struct listing {
     struct node *node;
-    int fd;          /* the folder below, or -1 */
+    int fd; /* the folder below, or -1 */
     pthread_mutex_t lock;
     bool read;
     char *entries;
@@ -90,7 +90,8 @@ static int add_lower(struct filling *g)
 {
     struct listing *l = g->l;
     bool root = l->node == g->f->nodes.root;
-    bool special = root || strcmp(g->path, "cost") == 0; /* where virtual files may win over old copies */
+    bool special =
+        root || strcmp(g->path, "cost") == 0; /* where virtual files may win over old copies */
     YM_AUTOFREE char *buf = ym_alloc(32768);
     if (lseek(l->fd, 0, SEEK_SET) < 0)
         return -errno;
@@ -173,8 +174,10 @@ static size_t put_plain(fuse_req_t req, char *buf, size_t room, const struct ent
     return fuse_add_direntry(req, buf, room, e->name, &st, next);
 }
 
-/* With attributes, where they can be had without rendering a text: the kernel asks for those itself. */
-static size_t put_plus(fuse_req_t req, struct listing *l, char *buf, size_t room, const struct entry *e, off_t next)
+/* With attributes, where they can be had without rendering a text: the kernel asks for those
+ * itself. */
+static size_t put_plus(fuse_req_t req, struct listing *l, char *buf, size_t room,
+                       const struct entry *e, off_t next)
 {
     struct ym_fs *f = fs_of(req);
     struct fuse_entry_param p = {.attr = {.st_ino = e->ino, .st_mode = (mode_t)DTTOIF(e->type)}};
@@ -186,7 +189,8 @@ static size_t put_plus(fuse_req_t req, struct listing *l, char *buf, size_t room
         return size;
     if (lower_stat(l->fd, e->name, AT_SYMLINK_NOFOLLOW, &x) < 0)
         return 0; /* gone meanwhile */
-    struct node *n = node_bind(&f->nodes, l->node, e->name, x.st.st_ino, x.btime_ns, x.st.st_mode, NULL);
+    struct node *n =
+        node_bind(&f->nodes, l->node, e->name, x.st.st_ino, x.btime_ns, x.st.st_mode, NULL);
     p.ino = ino_of(f, n);
     p.attr = x.st;
     p.attr_timeout = p.entry_timeout = LONG_TIMEOUT;
@@ -194,7 +198,8 @@ static size_t put_plus(fuse_req_t req, struct listing *l, char *buf, size_t room
 }
 
 /* Looking and binding must not be torn by a rename of a name just looked at. */
-static size_t put_all(fuse_req_t req, struct listing *l, char *buf, size_t size, size_t off, bool plus)
+static size_t put_all(fuse_req_t req, struct listing *l, char *buf, size_t size, size_t off,
+                      bool plus)
 {
     struct ym_fs *f = fs_of(req);
     size_t used = 0;
@@ -236,7 +241,8 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct f
     list(req, size, off, fi, false);
 }
 
-void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                    struct fuse_file_info *fi)
 {
     (void)ino;
     list(req, size, off, fi, true);

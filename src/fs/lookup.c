@@ -24,7 +24,8 @@ void reply_entry(fuse_req_t req, struct node *n, const struct stat *st)
 }
 
 /* A staged file under its token: for the publisher, and only while it is being published. */
-static int staging_lookup(fuse_req_t req, struct node *folder, const char *name, struct node **ret, struct stat *ret_st)
+static int staging_lookup(fuse_req_t req, struct node *folder, const char *name, struct node **ret,
+                          struct stat *ret_st)
 {
     struct ym_fs *f = fs_of(req);
     char staged[96];
@@ -42,8 +43,8 @@ static int staging_lookup(fuse_req_t req, struct node *folder, const char *name,
 }
 
 /* In the root and in `cost` a real file wins over a virtual one, unless it is an old copy of it. */
-static int lower_lookup(struct ym_fs *f, struct node *folder, const char *name, const struct virt *v,
-                        struct node **ret, struct stat *ret_st)
+static int lower_lookup(struct ym_fs *f, struct node *folder, const char *name,
+                        const struct virt *v, struct node **ret, struct stat *ret_st)
 {
     pthread_rwlock_rdlock(&f->nodes.tree);
     PLACE_AUTO p = PLACE_NONE;
@@ -61,7 +62,8 @@ static int lower_lookup(struct ym_fs *f, struct node *folder, const char *name, 
     return r;
 }
 
-static int library_lookup(struct ym_fs *f, struct node *folder, const char *name, struct node **ret, struct stat *ret_st)
+static int library_lookup(struct ym_fs *f, struct node *folder, const char *name, struct node **ret,
+                          struct stat *ret_st)
 {
     YM_AUTOFREE char *path = node_child_path(&f->nodes, folder, name);
     if (!path)

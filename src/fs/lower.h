@@ -7,10 +7,10 @@
 /* A folder's descriptor and a name in it. Valid while the tree lock is held for reading. */
 struct place {
     int dir;
-    int owned;        /* descriptor to close, or -1 */
-    int nofollow;     /* AT_SYMLINK_NOFOLLOW, or 0 when `base` leads through /proc to an open file */
+    int owned;    /* descriptor to close, or -1 */
+    int nofollow; /* AT_SYMLINK_NOFOLLOW, or 0 when `base` leads through /proc to an open file */
     const char *base;
-    char *text;       /* holds `base`, or it is held here: */
+    char *text; /* holds `base`, or it is held here: */
     char staged[96];
 };
 
@@ -19,7 +19,10 @@ int place_child(struct ym_fs *f, struct node *parent, const char *name, struct p
 int place_node(struct ym_fs *f, struct node *n, struct place *ret);
 void place_fini(struct place *p);
 #define PLACE_AUTO __attribute__((cleanup(place_fini))) struct place
-#define PLACE_NONE {.dir = -1, .owned = -1}
+#define PLACE_NONE                                                                                 \
+    {                                                                                              \
+        .dir = -1, .owned = -1                                                                     \
+    }
 
 struct facts { /* of a file below */
     struct stat st;

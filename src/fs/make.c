@@ -44,8 +44,8 @@ static int give_to_creator(fuse_req_t req, const struct place *p, struct facts *
     return lower_stat_place(p, x);
 }
 
-int entry_made(fuse_req_t req, struct node *parent, const char *name, const struct place *p, struct node **ret,
-               struct facts *ret_facts)
+int entry_made(fuse_req_t req, struct node *parent, const char *name, const struct place *p,
+               struct node **ret, struct facts *ret_facts)
 {
     struct ym_fs *f = fs_of(req);
     struct facts x;
@@ -132,7 +132,9 @@ static int link_lower(struct ym_fs *f, struct node *n, const struct place *to)
     int r = place_node(f, n, &from);
     if (r < 0)
         return r;
-    return linkat(from.dir, from.base, to->dir, to->base, from.nofollow ? 0 : AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+    return linkat(from.dir, from.base, to->dir, to->base, from.nofollow ? 0 : AT_SYMLINK_FOLLOW) < 0
+               ? -errno
+               : 0;
 }
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)

@@ -12,7 +12,8 @@ struct mount_row {
 };
 /* The topmost mount at a path, or (path NULL) the one with that device number. -ENOENT. */
 int mounts_find(const char *point, dev_t dev, struct mount_row *ret);
-/* Whether nobody serves what is mounted there any more. Asks; a daemon that hangs makes this hang. */
+/* Whether nobody serves what is mounted there any more. Asks; a daemon that hangs makes this hang.
+ */
 bool mounts_is_dead(const char *point);
 /* umount(2) for root, else fusermount3. -EBUSY without lazy. */
 int mounts_detach(const char *point, bool lazy);

@@ -4,7 +4,8 @@
 
 #define FIRST_BUCKETS 64
 
-static struct node_name **name_bucket(const struct node_table *t, const struct node *parent, const char *name)
+static struct node_name **name_bucket(const struct node_table *t, const struct node *parent,
+                                      const char *name)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uintptr_t)parent;
     for (; *name; name++)
@@ -151,7 +152,8 @@ static struct node *ino_find(struct node_table *t, uint64_t ino)
     return n;
 }
 
-static struct node_name *name_find(struct node_table *t, const struct node *parent, const char *name)
+static struct node_name *name_find(struct node_table *t, const struct node *parent,
+                                   const char *name)
 {
     struct node_name *m = *name_bucket(t, parent, name);
     while (m && (m->parent != parent || strcmp(m->text, name) != 0))
@@ -271,7 +273,8 @@ void node_unbind(struct node_table *t, struct node *parent, const char *name)
     pthread_mutex_unlock(&t->lock);
 }
 
-void node_move(struct node_table *t, struct node *from, const char *name, struct node *to, const char *newname)
+void node_move(struct node_table *t, struct node *from, const char *name, struct node *to,
+               const char *newname)
 {
     pthread_mutex_lock(&t->lock);
     struct node_name *m = name_find(t, from, name);
@@ -288,7 +291,8 @@ void node_move(struct node_table *t, struct node *from, const char *name, struct
     pthread_mutex_unlock(&t->lock);
 }
 
-void node_exchange(struct node_table *t, struct node *a, const char *name, struct node *b, const char *newname)
+void node_exchange(struct node_table *t, struct node *a, const char *name, struct node *b,
+                   const char *newname)
 {
     pthread_mutex_lock(&t->lock);
     struct node_name *ma = name_find(t, a, name), *mb = name_find(t, b, newname);
@@ -421,7 +425,8 @@ struct node *node_find(struct node_table *t, const char *path)
     return n;
 }
 
-bool node_writes(struct node_table *t, uint64_t ino, uint32_t *ret_generation, uint32_t *ret_writers)
+bool node_writes(struct node_table *t, uint64_t ino, uint32_t *ret_generation,
+                 uint32_t *ret_writers)
 {
     pthread_mutex_lock(&t->lock);
     struct node *n = ino_find(t, ino);

@@ -29,10 +29,11 @@ bool notice_is_publisher(fuse_req_t req)
     return publisher_is(fs_of(req)->publisher, fuse_req_ctx(req)->pid);
 }
 
-void notice_path(struct ym_fs *f, enum ym_touch_what what, const char *path, const char *path2, pid_t pid,
-                 bool over, bool is_dir)
+void notice_path(struct ym_fs *f, enum ym_touch_what what, const char *path, const char *path2,
+                 pid_t pid, bool over, bool is_dir)
 {
-    struct ym_touch t = {.what = what, .path = path, .path2 = path2, .pid = pid, .over = over, .is_dir = is_dir};
+    struct ym_touch t = {
+        .what = what, .path = path, .path2 = path2, .pid = pid, .over = over, .is_dir = is_dir};
     if (path)
         ym_engine_touch(f->engine, &t);
 }
@@ -109,7 +110,8 @@ static bool may_be_result(const char *path)
     struct ym_name name;
     const char *base = slash ? slash + 1 : path, *out = strstr(base, ".out.");
     ym_name_classify(base, &name);
-    return name.cls == YM_NM_MEDIA || (out && (strcmp(out, ".out.md") == 0 || strcmp(out, ".out.json") == 0));
+    return name.cls == YM_NM_MEDIA ||
+           (out && (strcmp(out, ".out.md") == 0 || strcmp(out, ".out.json") == 0));
 }
 
 int notice_before_write(struct ym_fs *f, struct node *n)

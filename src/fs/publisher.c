@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEATHS_MAX 3      /* then results are placed without it */
+#define DEATHS_MAX     3  /* then results are placed without it */
 #define ATTACH_SECONDS 10 /* for the mount, when a result is ready before it */
 
 struct order { /* on the stack of who asks */
@@ -24,7 +24,7 @@ struct order { /* on the stack of who asks */
     size_t len;
     const char *staged;
     struct publish_check check;
-    bool did;      /* a handler carried it out, and this came of it */
+    bool did; /* a handler carried it out, and this came of it */
     int result;
     bool answered;
     int answer;
@@ -34,14 +34,14 @@ struct ym_publisher {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t reader;
-    int sock;               /* -1 while there is no process */
+    int sock; /* -1 while there is no process */
     _Atomic pid_t pid;
     int deaths;
     bool broken, stopping;
     uint32_t last_id;
     struct order *orders;
     const struct ym_store *store; /* once attached, and for good */
-    struct ym_fs *fs;       /* while it is attached */
+    struct ym_fs *fs;             /* while it is attached */
     bool mounted;
     struct publisher_packet mount;
     size_t mount_len;
@@ -81,7 +81,8 @@ static int spawn(int fd, pid_t *ret_pid)
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     int r = spawn_actions(&actions, fd);
     if (r == 0)
         r = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attr, argv, env);
@@ -139,7 +140,9 @@ static void restart(struct ym_publisher *p)
         p->deaths++;
         p->broken = p->deaths >= DEATHS_MAX || start(p) < 0;
         ym_log(YM_WARN, "fs", "the publisher process died%s",
-               p->broken ? "; file managers will not see new results by themselves until the next mount" : "");
+               p->broken
+                   ? "; file managers will not see new results by themselves until the next mount"
+                   : "");
     }
     if (p->sock >= 0 && p->mounted)
         send_packet(p, &p->mount, p->mount_len);
@@ -199,7 +202,8 @@ int ym_publisher_start(struct ym_publisher **ret, struct ym_err *e)
     if (r < 0) {
         ym_closep(&p->sock);
         free(p);
-        return ym_fail(e, YM_LOCAL, -r, "The publisher process cannot be started: %s.", strerror(-r));
+        return ym_fail(e, YM_LOCAL, -r, "The publisher process cannot be started: %s.",
+                       strerror(-r));
     }
     *ret = p;
     return 0;
@@ -237,7 +241,8 @@ void publisher_attach(struct ym_publisher *p, struct ym_fs *f)
 void publisher_mounted(struct ym_publisher *p, const char *mountpoint, dev_t dev)
 {
     pthread_mutex_lock(&p->lock);
-    p->mount = (struct publisher_packet){.verb = PUB_MOUNT, .dev_major = major(dev), .dev_minor = minor(dev)};
+    p->mount = (struct publisher_packet){
+        .verb = PUB_MOUNT, .dev_major = major(dev), .dev_minor = minor(dev)};
     snprintf(p->mount.path, sizeof(p->mount.path), "%s", mountpoint);
     p->mount_len = offsetof(struct publisher_packet, path) + strlen(p->mount.path) + 1;
     p->mounted = true;
@@ -267,8 +272,9 @@ bool publisher_is(struct ym_publisher *p, pid_t pid)
 static struct order *find(struct ym_publisher *p, const char *token, const char *path)
 {
     for (struct order *o = p->orders; o; o = o->next) {
-        bool same = token ? strcmp(o->packet.token, token) == 0
-                          : o->packet.verb == PUB_UNLINK && path && strcmp(o->packet.path, path) == 0;
+        bool same = token
+                        ? strcmp(o->packet.token, token) == 0
+                        : o->packet.verb == PUB_UNLINK && path && strcmp(o->packet.path, path) == 0;
         if (same && !o->answered && !o->did && (!path || strcmp(o->packet.path, path) == 0))
             return o;
     }
@@ -285,7 +291,8 @@ int publisher_staged(struct ym_publisher *p, const char *token, char out[static 
     return o ? 0 : -ENOENT;
 }
 
-int publisher_asked(struct ym_publisher *p, const char *token, const char *path, struct publish_check *ret)
+int publisher_asked(struct ym_publisher *p, const char *token, const char *path,
+                    struct publish_check *ret)
 {
     pthread_mutex_lock(&p->lock);
     const struct order *o = find(p, token, path);
@@ -340,13 +347,15 @@ static int ask(struct ym_publisher *p, struct order *o)
     pthread_mutex_lock(&p->lock);
     int r = wait_attached(p);
     if (r == 0 && p->fs && o->check.replace)
-        o->check.known = node_writes(&p->fs->nodes, o->check.ident.ino, &o->check.generation, &(uint32_t){0});
+        o->check.known =
+            node_writes(&p->fs->nodes, o->check.ident.ino, &o->check.generation, &(uint32_t){0});
     if (r == 0 && (!p->mounted || p->broken || p->sock < 0)) {
         r = 1;
     } else if (r == 0) {
         order_link(p, o);
         o->len = offsetof(struct publisher_packet, path) + strlen(o->packet.path) + 1;
-        if (!send_packet(p, &o->packet, o->len)) /* it died: it is asked when it was started again */
+        if (!send_packet(p, &o->packet,
+                         o->len)) /* it died: it is asked when it was started again */
             ym_log(YM_DEBUG, "fs", "the publisher process does not listen");
         while (!o->answered)
             pthread_cond_wait(&p->changed, &p->lock);
@@ -385,15 +394,16 @@ static int answer(int r, const char *path, struct ym_err *e)
 {
     char shown[160];
     if (r == -EAGAIN)
-        return ym_fail(e, YM_LOCAL, EAGAIN, "%s was changed meanwhile.", ym_text_show(path, shown, sizeof(shown)));
+        return ym_fail(e, YM_LOCAL, EAGAIN, "%s was changed meanwhile.",
+                       ym_text_show(path, shown, sizeof(shown)));
     if (r < 0)
-        return ym_fail(e, YM_LOCAL, -r, "%s cannot be placed: %s.", ym_text_show(path, shown, sizeof(shown)),
-                       strerror(-r));
+        return ym_fail(e, YM_LOCAL, -r, "%s cannot be placed: %s.",
+                       ym_text_show(path, shown, sizeof(shown)), strerror(-r));
     return 0;
 }
 
-static int place_publish(void *ctx, const char *staged, const char *path, const struct ym_ident *replace,
-                         struct ym_err *e)
+static int place_publish(void *ctx, const char *staged, const char *path,
+                         const struct ym_ident *replace, struct ym_err *e)
 {
     struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
@@ -402,7 +412,8 @@ static int place_publish(void *ctx, const char *staged, const char *path, const 
         return r;
     o->packet.verb = PUB_RENAME;
     o->packet.noreplace = !replace;
-    /* Never a name of a real staging file: if the mount vanishes at this moment, the rename must fail. */
+    /* Never a name of a real staging file: if the mount vanishes at this moment, the rename must
+     * fail. */
     snprintf(o->packet.token, sizeof(o->packet.token), "~%s", ym_id_new(ym_wall_now()).s);
     o->staged = staged;
     if (replace) {
@@ -418,7 +429,8 @@ static int place_publish(void *ctx, const char *staged, const char *path, const 
     return r;
 }
 
-static int place_remove(void *ctx, const char *path, const struct ym_ident *only_if, struct ym_err *e)
+static int place_remove(void *ctx, const char *path, const struct ym_ident *only_if,
+                        struct ym_err *e)
 {
     struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
@@ -455,5 +467,6 @@ static int place_touch(void *ctx, const char *path, struct ym_err *e)
 
 struct ym_placer ym_publisher_placer(struct ym_publisher *p)
 {
-    return (struct ym_placer){.publish = place_publish, .remove = place_remove, .touch = place_touch, .ctx = p};
+    return (struct ym_placer){
+        .publish = place_publish, .remove = place_remove, .touch = place_touch, .ctx = p};
 }

@@ -12,13 +12,14 @@ bool publisher_is(struct ym_publisher *p, pid_t pid);
 /* The real name in staging/ behind a token that is being published now; -ENOENT. */
 int publisher_staged(struct ym_publisher *p, const char *token, char out[static 96]);
 struct publish_check {
-    bool replace;            /* else: nothing may be there; of a removal: whatever is there */
-    struct ym_ident ident;   /* what must be there */
-    uint32_t generation;     /* and how often it had been written when it was asked */
-    bool known;              /* generation is valid */
+    bool replace;          /* else: nothing may be there; of a removal: whatever is there */
+    struct ym_ident ident; /* what must be there */
+    uint32_t generation;   /* and how often it had been written when it was asked */
+    bool known;            /* generation is valid */
 };
 /* What was asked for `token` at `path`, or for the removal of `path` (token NULL). -ENOENT. */
-int publisher_asked(struct ym_publisher *p, const char *token, const char *path, struct publish_check *ret);
+int publisher_asked(struct ym_publisher *p, const char *token, const char *path,
+                    struct publish_check *ret);
 /* Tells what the handler did: the answer even if the process dies before it gives one. */
 void publisher_did(struct ym_publisher *p, const char *token, const char *path, int result);
 
@@ -35,10 +36,10 @@ struct publisher_packet {
     uint32_t id;
     uint8_t verb;
     uint8_t noreplace;
-    int32_t result;           /* of an answer: 0 or -errno */
+    int32_t result; /* of an answer: 0 or -errno */
     uint32_t dev_major, dev_minor;
-    char token[32];           /* of RENAME */
-    char path[4096];          /* NUL-terminated; only as much as is used is sent */
+    char token[32];  /* of RENAME */
+    char path[4096]; /* NUL-terminated; only as much as is used is sent */
 };
 #define PUB_FD 3 /* the child's end */
 

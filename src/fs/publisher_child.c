@@ -35,7 +35,8 @@ static int open_if_ours(const char *path, dev_t dev)
     return fd;
 }
 
-/* The mount's root. When it does not lie where it was, a folder above it was moved: the kernel knows. */
+/* The mount's root. When it does not lie where it was, a folder above it was moved: the kernel
+ * knows. */
 static int open_mount(struct child *c)
 {
     if (!*c->mount)
@@ -94,7 +95,8 @@ static int carry_out(struct child *c, struct publisher_packet *k)
 static void clean_up(const struct child *c)
 {
     struct mount_row row;
-    if (*c->mount && mounts_find(NULL, c->dev, &row) == 0 && row.is_ours && mounts_is_dead(row.point))
+    if (*c->mount && mounts_find(NULL, c->dev, &row) == 0 && row.is_ours &&
+        mounts_is_dead(row.point))
         mounts_detach(row.point, true);
 }
 

@@ -19,12 +19,14 @@ static int check_asked(struct ym_fs *f, const struct place *p, const char *path)
     if (r < 0 || !c.replace)
         return r;
     uint32_t generation = 0, writers = 0;
-    if (node_writes(&f->nodes, now.ino, &generation, &writers) && (writers || (c.known && generation != c.generation)))
+    if (node_writes(&f->nodes, now.ino, &generation, &writers) &&
+        (writers || (c.known && generation != c.generation)))
         return -EAGAIN;
     return ym_ident_unchanged(&now, &c.ident) ? 0 : -EAGAIN;
 }
 
-static int remove_lower(fuse_req_t req, struct node *folder, const char *name, const char *path, int flag)
+static int remove_lower(fuse_req_t req, struct node *folder, const char *name, const char *path,
+                        int flag)
 {
     struct ym_fs *f = fs_of(req);
     bool publisher = notice_is_publisher(req);
@@ -43,8 +45,9 @@ static int remove_lower(fuse_req_t req, struct node *folder, const char *name, c
     return r;
 }
 
-/* A virtual entry beside the files of the library: one of ours is hidden from now on; a note that only
- * the journal knows comes and goes with its job, so that its removal is neither done nor refused. */
+/* A virtual entry beside the files of the library: one of ours is hidden from now on; a note that
+ * only the journal knows comes and goes with its job, so that its removal is neither done nor
+ * refused. */
 static int remove_beside(struct ym_fs *f, const char *path, const struct virt *v)
 {
     if (v)
@@ -111,7 +114,9 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
     struct counting c = {.f = f};
     if (v)
         virt_each(path, count_shown, &c);
-    int r = !path ? -ENOENT : c.shown ? -ENOTEMPTY : remove_lower(req, folder, name, path, AT_REMOVEDIR);
+    int r = !path     ? -ENOENT
+            : c.shown ? -ENOTEMPTY
+                      : remove_lower(req, folder, name, path, AT_REMOVEDIR);
     if (v && (r == 0 || r == -ENOENT))
         r = remove_beside(f, path, v); /* else the merged folder would be back at once, empty */
     fuse_reply_err(req, -r);

@@ -16,8 +16,8 @@ struct renaming {
     unsigned flags;
 };
 
-/* Something is there that may be replaced only if it is what was asked about, nobody has written to it
- * since, and nobody is about to. */
+/* Something is there that may be replaced only if it is what was asked about, nobody has written to
+ * it since, and nobody is about to. */
 static int check_replaced(struct ym_fs *f, const struct place *to, const struct publish_check *c)
 {
     struct ym_ident now;
@@ -48,7 +48,8 @@ static int publish(const struct renaming *r, const char *path)
     e = place_child(f, r->to, r->newname, &to);
     if (e == 0)
         e = check_replaced(f, &to, &c);
-    if (e == 0 && renameat2(f->store->staging_fd, staged, to.dir, to.base, c.replace ? 0 : RENAME_NOREPLACE) < 0)
+    if (e == 0 && renameat2(f->store->staging_fd, staged, to.dir, to.base,
+                            c.replace ? 0 : RENAME_NOREPLACE) < 0)
         e = -errno;
     if (e == 0)
         node_move(&f->nodes, r->from, r->name, r->to, r->newname);
@@ -115,13 +116,13 @@ static int rename_checked(const struct renaming *r)
     if (e == -ENOENT && path && virt_by_path(path))
         e = -EPERM; /* a virtual file stays where it is */
     if (e == 0)
-        notice_path(f, r->flags & RENAME_EXCHANGE ? YM_TOUCH_EXCHANGED : YM_TOUCH_RENAMED, path, path2,
-                    fuse_req_ctx(r->req)->pid, out.over, out.is_dir);
+        notice_path(f, r->flags & RENAME_EXCHANGE ? YM_TOUCH_EXCHANGED : YM_TOUCH_RENAMED, path,
+                    path2, fuse_req_ctx(r->req)->pid, out.over, out.is_dir);
     return e;
 }
 
-void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-               unsigned int flags)
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+               const char *newname, unsigned int flags)
 {
     struct ym_fs *f = fs_of(req);
     struct renaming r = {.req = req,

@@ -9,7 +9,8 @@ int render_readme(struct ym_fs *f, const char *arg, struct ym_buf *out)
     return ym_view_readme(out);
 }
 
-static int status(struct ym_fs *f, int (*view)(const struct ym_status *s, struct ym_buf *out), struct ym_buf *out)
+static int status(struct ym_fs *f, int (*view)(const struct ym_status *s, struct ym_buf *out),
+                  struct ym_buf *out)
 {
     YM_AUTOFREE struct ym_status *s = ym_alloc(sizeof(*s));
     ym_engine_status(f->engine, s);
@@ -59,7 +60,8 @@ int render_cost_today(struct ym_fs *f, const char *arg, struct ym_buf *out)
     return from_journal(f, &r);
 }
 
-static int month(struct ym_fs *f, int (*view)(struct ym_journal *reader, const char *when, struct ym_buf *out),
+static int month(struct ym_fs *f,
+                 int (*view)(struct ym_journal *reader, const char *when, struct ym_buf *out),
                  struct ym_buf *out)
 {
     struct reading r = {.dated = view, .out = out};
@@ -116,8 +118,8 @@ int render_ctl(struct ym_fs *f, const char *arg, struct ym_buf *out)
 
 /* ---- one job ---- */
 
-static int job(struct ym_fs *f, const char *id, int (*view)(const struct ym_job_row *r, struct ym_buf *out),
-               struct ym_buf *out)
+static int job(struct ym_fs *f, const char *id,
+               int (*view)(const struct ym_job_row *r, struct ym_buf *out), struct ym_buf *out)
 {
     struct ym_job_row row = {0};
     int r = ym_service_job(f->service, id, &row);

@@ -14,8 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define THREADS_MAX  10
-#define THREADS_IDLE 10 /* fewer would be ended and started again at every second request */
+#define THREADS_MAX   10
+#define THREADS_IDLE  10 /* fewer would be ended and started again at every second request */
 #define READ_AHEAD_KB "1024\n"
 
 /* ---- the connection ---- */
@@ -89,7 +89,8 @@ const struct fuse_lowlevel_ops fs_ops = {
 
 /* ---- mounting ---- */
 
-/* The library's path as the mount's source; commas and backslashes would end or change the option. */
+/* The library's path as the mount's source; commas and backslashes would end or change the option.
+ */
 static char *source_option(const char *path)
 {
     YM_AUTOBUF struct ym_buf b;
@@ -133,7 +134,8 @@ static int mount_device(struct ym_fs *f, struct ym_err *e)
 {
     struct statx x;
     if (statx(AT_FDCWD, f->mountpoint, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, 0, &x) < 0)
-        return ym_fail(e, YM_LOCAL, errno, "The new mount at %s cannot be seen: %s.", f->mountpoint, strerror(errno));
+        return ym_fail(e, YM_LOCAL, errno, "The new mount at %s cannot be seen: %s.", f->mountpoint,
+                       strerror(errno));
     f->dev = makedev(x.stx_dev_major, x.stx_dev_minor);
     if (f->dev == f->store->dev)
         return ym_fail(e, YM_BROKEN, EIO, "Mounting over %s did not take effect.", f->mountpoint);
@@ -144,7 +146,8 @@ static int mount_device(struct ym_fs *f, struct ym_err *e)
 static void widen_read_ahead(const struct ym_fs *f)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(f->dev), minor(f->dev));
+    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(f->dev),
+             minor(f->dev));
     YM_AUTOCLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd >= 0 && write(fd, READ_AHEAD_KB, strlen(READ_AHEAD_KB)) < 0)
         ym_log(YM_DEBUG, "fs", "the read-ahead window stays as it is");
@@ -172,9 +175,11 @@ static int mount_now(struct ym_fs *f, const struct ym_fs_parts *p, struct ym_err
 {
     f->se = session_new(f, p);
     if (!f->se)
-        return ym_fail(e, YM_INVALID, EINVAL, "libfuse refused the mount options; see the lines above.");
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "libfuse refused the mount options; see the lines above.");
     if (fuse_session_mount(f->se, f->mountpoint) < 0)
-        return ym_fail(e, YM_LOCAL, EIO, "%s cannot be mounted; is the fuse3 package installed?", f->mountpoint);
+        return ym_fail(e, YM_LOCAL, EIO, "%s cannot be mounted; is the fuse3 package installed?",
+                       f->mountpoint);
     f->mounted = true;
     int r = mount_device(f, e);
     if (r == 0)

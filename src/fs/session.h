@@ -3,10 +3,10 @@
 #define FS_SESSION_H
 
 #define FUSE_USE_VERSION 312
+#include "node.h"
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <ymago/fs.h>
-#include "node.h"
 
 struct notifier;
 struct streams;
@@ -29,10 +29,10 @@ struct ym_fs {
     const struct ym_driver *const *drivers;
     char *mountpoint;
     bool in_place, allow_other;
-    bool root;            /* may give files to their creators */
+    bool root; /* may give files to their creators */
     uid_t uid;
     gid_t gid;
-    dev_t dev;            /* of the mount */
+    dev_t dev; /* of the mount */
     struct node_table nodes;
     struct notifier *notifier;
     struct streams *streams;

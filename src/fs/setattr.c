@@ -47,7 +47,8 @@ static int apply(const struct place *p, const struct handle *h, const struct sta
     }
     if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
         r = set_size(p, h, attr->st_size);
-    const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
+    const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+                      FUSE_SET_ATTR_MTIME_NOW;
     if (r == 0 && to_set & times) {
         struct timespec t[2] = {
             time_to_set(to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, attr->st_atim),
@@ -77,8 +78,9 @@ static void set_virtual(fuse_req_t req, struct node *n, int to_set)
 {
     struct ym_fs *f = fs_of(req);
     bool line = n->virt->kind == VIRT_CTL || n->virt->kind == VIRT_CANCEL;
-    bool allowed = (line && !(to_set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW |
-                                         FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))) ||
+    bool allowed = (line && !(to_set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
+                                         FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME |
+                                         FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))) ||
                    notice_is_publisher(req);
     struct stat st;
     int r = allowed ? virt_getattr(f, n, &st) : -EPERM;
@@ -88,7 +90,8 @@ static void set_virtual(fuse_req_t req, struct node *n, int to_set)
         fuse_reply_attr(req, &st, virt_timeout(n));
 }
 
-void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                struct fuse_file_info *fi)
 {
     struct ym_fs *f = fs_of(req);
     struct node *n = node_of(f, ino);

@@ -16,7 +16,8 @@ static void unescape(char *s)
 {
     char *to = s;
     for (; *s; s++) {
-        bool octal = s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7';
+        bool octal = s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+                     s[3] >= '0' && s[3] <= '7';
         *to++ = octal ? (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0')) : *s;
         s += octal ? 3 : 0;
     }
@@ -64,13 +65,15 @@ int mounts_find(const char *point, dev_t dev, struct mount_row *ret)
 bool mounts_is_dead(const char *point)
 {
     struct statx x; /* what the kernel remembers would be no answer */
-    return statx(AT_FDCWD, point, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) < 0 &&
+    return statx(AT_FDCWD, point, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+                 &x) < 0 &&
            (errno == ENOTCONN || errno == ECONNABORTED || errno == ESTALE || errno == EIO);
 }
 
 static int run_fusermount(const char *point, bool lazy)
 {
-    char name[] = "fusermount3", u[] = "-u", z[] = "-z", end[] = "--", path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+    char name[] = "fusermount3", u[] = "-u", z[] = "-z", end[] = "--",
+         path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
     YM_AUTOFREE char *arg = ym_strdup(point);
     char *argv[] = {name, u, lazy ? z : end, lazy ? end : arg, lazy ? arg : NULL, NULL};
     char *env[] = {path, NULL};
@@ -97,7 +100,8 @@ int mounts_detach(const char *point, bool lazy)
     return errno == EPERM ? run_fusermount(point, lazy) : -errno;
 }
 
-/* An absolute path without links, as mountinfo has it, although the last component may not answer. */
+/* An absolute path without links, as mountinfo has it, although the last component may not answer.
+ */
 static char *mount_path(const char *mountpoint)
 {
     YM_AUTOFREE char *copy = ym_strdup(mountpoint);
@@ -121,14 +125,19 @@ int ym_fs_clean_stale(const char *mountpoint, struct ym_err *e)
     for (int tries = 0; tries < 4; tries++) {
         bool dead = mounts_is_dead(path);
         if (mounts_find(path, 0, row) < 0 || !row->is_ours)
-            return dead ? ym_fail(e, YM_LOCAL, EIO, "%s does not answer; look at it with `mount`.", mountpoint) : 0;
+            return dead ? ym_fail(e, YM_LOCAL, EIO, "%s does not answer; look at it with `mount`.",
+                                  mountpoint)
+                        : 0;
         if (!dead)
-            return ym_fail(e, YM_LOCAL, EBUSY, "%s is mounted already; unmount it with `ymago umount` first.", mountpoint);
+            return ym_fail(e, YM_LOCAL, EBUSY,
+                           "%s is mounted already; unmount it with `ymago umount` first.",
+                           mountpoint);
         int r = mounts_detach(path, false);
         if (r < 0)
             r = mounts_detach(path, true);
         if (r < 0)
-            return ym_fail(e, YM_LOCAL, -r, "The dead mount at %s cannot be removed: %s; try `fusermount3 -uz`.",
+            return ym_fail(e, YM_LOCAL, -r,
+                           "The dead mount at %s cannot be removed: %s; try `fusermount3 -uz`.",
                            mountpoint, strerror(-r));
     }
     return 0;
@@ -142,7 +151,8 @@ int ym_fs_umount(const char *mountpoint, bool lazy, struct ym_err *e)
         return ym_fail(e, YM_INVALID, EINVAL, "%s is not a mount of ymago.", mountpoint);
     int r = mounts_detach(path, lazy);
     if (r == -EBUSY)
-        return ym_fail(e, YM_LOCAL, EBUSY, "%s is in use; close what uses it, or add --lazy.", mountpoint);
+        return ym_fail(e, YM_LOCAL, EBUSY, "%s is in use; close what uses it, or add --lazy.",
+                       mountpoint);
     if (r < 0)
         return ym_fail(e, YM_LOCAL, -r, "%s cannot be unmounted: %s.", mountpoint, strerror(-r));
     return 0;

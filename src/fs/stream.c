@@ -19,11 +19,11 @@ struct stream {
     char *path;
     uint64_t ticket;
     /* under the lock */
-    char *data;                     /* not yet read; events: CHUNK bytes */
+    char *data; /* not yet read; events: CHUNK bytes */
     size_t len, at;
-    int file;                       /* the bytes of a result that was waited for, or -1 */
-    bool ended;                     /* nothing more will come */
-    int error;                      /* read it as this */
+    int file;   /* the bytes of a result that was waited for, or -1 */
+    bool ended; /* nothing more will come */
+    int error;  /* read it as this */
     struct fuse_pollhandle *poll;
 };
 
@@ -38,7 +38,7 @@ struct streams {
     pthread_mutex_t lock;
     struct parked *parked;
     struct stream *open;
-    struct stream *polled[64];      /* those with somebody in poll() */
+    struct stream *polled[64]; /* those with somebody in poll() */
     bool ending;
 };
 

@@ -72,7 +72,8 @@ const struct virt *virt_by_path(const char *path)
 }
 
 /* The state folder is reached by name only, so that tools which walk the tree never enter it. */
-void virt_each(const char *folder, void (*fn)(void *ctx, const struct virt *v, const char *name), void *ctx)
+void virt_each(const char *folder, void (*fn)(void *ctx, const struct virt *v, const char *name),
+               void *ctx)
 {
     for (size_t i = 0; i < YM_COUNT(table); i++) {
         const char *n = name_in(&table[i], folder);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <ymago/library.h>
 
-#define TEXT_MAX (16 << 20)
+#define TEXT_MAX   (16 << 20)
 #define HEAD_BYTES 512 /* where a generated text names itself */
 
 static struct snapshot *snapshot_new(const char *text, size_t len)
@@ -43,10 +43,12 @@ static uint64_t number_of(const char *path)
     return h | NODE_VIRTUAL;
 }
 
-static struct node *bind(struct ym_fs *f, struct node *folder, const char *name, const struct virt *v, char *arg)
+static struct node *bind(struct ym_fs *f, struct node *folder, const char *name,
+                         const struct virt *v, char *arg)
 {
     YM_AUTOFREE char *path = node_child_path(&f->nodes, folder, name);
-    struct node *n = node_bind(&f->nodes, folder, name, number_of(path ? path : name), 0, virt_mode(f, v), v);
+    struct node *n =
+        node_bind(&f->nodes, folder, name, number_of(path ? path : name), 0, virt_mode(f, v), v);
     pthread_mutex_lock(&f->nodes.lock);
     if (!n->data) {
         n->data = ym_alloc(sizeof(*n->data));
@@ -76,7 +78,8 @@ static struct node *wait_bind(struct ym_fs *f, struct node *folder, const char *
     const char *base;
     struct facts x;
     YM_AUTOCLOSE int dir = ym_store_parent(f->store, path, &base);
-    bool is_dir = dir >= 0 && lower_stat(dir, base, AT_SYMLINK_NOFOLLOW, &x) == 0 && S_ISDIR(x.st.st_mode);
+    bool is_dir =
+        dir >= 0 && lower_stat(dir, base, AT_SYMLINK_NOFOLLOW, &x) == 0 && S_ISDIR(x.st.st_mode);
     return bind(f, folder, name, is_dir ? &virt_wait_folder : &virt_wait_file, path);
 }
 
@@ -111,7 +114,8 @@ static void look_at_note(void *ctx, const char *name, const char *text, size_t l
     if (l->found || strcmp(name, l->name) != 0)
         return;
     l->found = snapshot_new(text, len);
-    l->found->mtime = (struct timespec){.tv_sec = mtime.ms / 1000, .tv_nsec = mtime.ms % 1000 * 1000000};
+    l->found->mtime =
+        (struct timespec){.tv_sec = mtime.ms / 1000, .tv_nsec = mtime.ms % 1000 * 1000000};
 }
 
 static struct snapshot *find_note(struct ym_fs *f, const char *path)
@@ -123,7 +127,8 @@ static struct snapshot *find_note(struct ym_fs *f, const char *path)
     return l.found;
 }
 
-int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path, struct node **ret)
+int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path,
+                       struct node **ret)
 {
     const struct virt *v = virt_by_path(path);
     if (v) {

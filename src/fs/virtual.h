@@ -23,8 +23,10 @@ void virt_data_free(struct virt_data *d);
 
 /* The entry of a virtual folder; one lookup is counted. -ENOENT. No tree lock is needed. */
 int virt_lookup(struct ym_fs *f, struct node *folder, const char *name, struct node **ret);
-/* An entry beside the files of the library: a row of the table by path, or a note of the journal's. */
-int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path, struct node **ret);
+/* An entry beside the files of the library: a row of the table by path, or a note of the journal's.
+ */
+int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path,
+                       struct node **ret);
 /* Renders anew where there is something to render. */
 int virt_getattr(struct ym_fs *f, struct node *n, struct stat *ret);
 double virt_timeout(const struct node *n);

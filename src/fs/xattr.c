@@ -1,5 +1,6 @@
-/* Extended attributes. user.ymago.* is read from the engine's knowledge and never listed, so that copies
- * do not carry it; writing user.ymago.do is a gesture. Everything else is the file system's below. */
+/* Extended attributes. user.ymago.* is read from the engine's knowledge and never listed, so that
+ * copies do not carry it; writing user.ymago.do is a gesture. Everything else is the file system's
+ * below. */
 #include "lower.h"
 #include "ops.h"
 #include "virtual.h"
@@ -41,7 +42,8 @@ static char *show_text(const char *s)
 
 static char *show_cost(ym_money m)
 {
-    return ym_asprintf("%lld.%06lld", (long long)(m.micro_usd / 1000000), (long long)(m.micro_usd % 1000000));
+    return ym_asprintf("%lld.%06lld", (long long)(m.micro_usd / 1000000),
+                       (long long)(m.micro_usd % 1000000));
 }
 
 /* The value, or NULL when there is none. */
@@ -49,8 +51,9 @@ static char *value_of(const struct ym_file_state *s, const char *what)
 {
     const struct {
         const char *name, *text;
-    } texts[] = {{"state", s->state}, {"detail", s->detail}, {"error", s->error}, {"model", s->model},
-                 {"url", s->url},     {"hash", s->hash},     {"job", s->job}};
+    } texts[] = {{"state", s->state}, {"detail", s->detail}, {"error", s->error},
+                 {"model", s->model}, {"url", s->url},       {"hash", s->hash},
+                 {"job", s->job}};
     for (size_t i = 0; i < YM_COUNT(texts); i++)
         if (strcmp(what, texts[i].name) == 0)
             return show_text(texts[i].text);
@@ -171,7 +174,8 @@ static ssize_t call_path(const char *path, bool follow, const struct attr_call *
     ssize_t r = -1;
     switch (c->verb) {
     case ATTR_GET:
-        r = follow ? getxattr(path, c->name, c->value, c->size) : lgetxattr(path, c->name, c->value, c->size);
+        r = follow ? getxattr(path, c->name, c->value, c->size)
+                   : lgetxattr(path, c->name, c->value, c->size);
         break;
     case ATTR_SET:
         r = follow ? setxattr(path, c->name, c->value, c->size, c->flags)
@@ -204,7 +208,8 @@ static ssize_t call_lower(fuse_req_t req, fuse_ino_t ino, const struct attr_call
 static char *known_by_engine(fuse_req_t req, struct node *n, const char *name)
 {
     struct ym_fs *f = fs_of(req);
-    bool mime = strcmp(name, "user.mime_type") == 0, comment = strcmp(name, "user.xdg.comment") == 0;
+    bool mime = strcmp(name, "user.mime_type") == 0,
+         comment = strcmp(name, "user.xdg.comment") == 0;
     bool tags = strcmp(name, "user.xdg.tags") == 0;
     if (n->virt || !S_ISREG(n->type) || (!mime && !comment && !tags))
         return NULL;
@@ -233,8 +238,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
         return;
     }
     YM_AUTOFREE char *value = ym_alloc(size + 1);
-    ssize_t r = call_lower(req, ino, &(struct attr_call){.verb = ATTR_GET, .name = name, .value = value, .size = size});
-    YM_AUTOFREE char *known = r == -ENODATA || r == -EOPNOTSUPP ? known_by_engine(req, n, name) : NULL;
+    ssize_t r = call_lower(
+        req, ino,
+        &(struct attr_call){.verb = ATTR_GET, .name = name, .value = value, .size = size});
+    YM_AUTOFREE char *known =
+        r == -ENODATA || r == -EOPNOTSUPP ? known_by_engine(req, n, name) : NULL;
     if (known)
         reply_value(req, known, strlen(known), size);
     else if (r < 0)
@@ -245,7 +253,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
         fuse_reply_buf(req, value, (size_t)r);
 }
 
-void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+                 int flags)
 {
     struct node *n = node_of(fs_of(req), ino);
     if (strcmp(name, OURS "do") == 0) {
@@ -262,8 +271,10 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
     }
     YM_AUTOFREE char *copy = ym_alloc(size + 1);
     memcpy(copy, value, size);
-    ssize_t r = call_lower(req, ino,
-                           &(struct attr_call){.verb = ATTR_SET, .name = name, .value = copy, .size = size, .flags = flags});
+    ssize_t r = call_lower(
+        req, ino,
+        &(struct attr_call){
+            .verb = ATTR_SET, .name = name, .value = copy, .size = size, .flags = flags});
     fuse_reply_err(req, r < 0 ? (int)-r : 0);
 }
 
@@ -273,7 +284,8 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
     YM_AUTOFREE char *list = ym_alloc(size + 1);
     ssize_t r = 0;
     if (!n->virt || virt_file(n->virt))
-        r = call_lower(req, ino, &(struct attr_call){.verb = ATTR_LIST, .value = list, .size = size});
+        r = call_lower(req, ino,
+                       &(struct attr_call){.verb = ATTR_LIST, .value = list, .size = size});
     if (r < 0)
         fuse_reply_err(req, (int)-r);
     else if (size == 0)

@@ -63,11 +63,13 @@ struct ym_engine *ym_service_engine(struct ym_service *s)
 
 void ym_engine_touch(struct ym_engine *e, const struct ym_touch *t)
 {
-    static const char *const names[] = {"OPENED",    "CLOSED", "CREATED",  "TRUNCATED", "RENAMED",
-                                        "EXCHANGED", "LINKED", "UNLINKED", "NOW",       "PRESERVED"};
+    static const char *const names[] = {"OPENED",  "CLOSED",    "CREATED", "TRUNCATED",
+                                        "RENAMED", "EXCHANGED", "LINKED",  "UNLINKED",
+                                        "NOW",     "PRESERVED"};
     (void)e;
-    tell("touch %s %s%s%s%s%s%s", names[t->what], t->path, t->path2 ? " " : "", t->path2 ? t->path2 : "",
-         t->dirty ? " dirty" : "", t->over ? " over" : "", t->is_dir ? " folder" : "");
+    tell("touch %s %s%s%s%s%s%s", names[t->what], t->path, t->path2 ? " " : "",
+         t->path2 ? t->path2 : "", t->dirty ? " dirty" : "", t->over ? " over" : "",
+         t->is_dir ? " folder" : "");
     if (t->what == YM_TOUCH_OPENED)
         tell("pid %d", (int)t->pid);
 }
@@ -93,8 +95,8 @@ struct ym_config *ym_engine_config(struct ym_engine *e)
     return c;
 }
 
-uint64_t ym_engine_wait(struct ym_engine *e, const char *target, void (*fn)(void *ctx, const struct ym_wait_result *r),
-                        void *ctx)
+uint64_t ym_engine_wait(struct ym_engine *e, const char *target,
+                        void (*fn)(void *ctx, const struct ym_wait_result *r), void *ctx)
 {
     struct wait *w = ym_alloc(sizeof(*w));
     (void)e;
@@ -158,12 +160,14 @@ static int finish(const char *path, const char *word, const char *result)
 
 const struct ym_verb *ym_verb_at(size_t i)
 {
-    static const struct ym_verb verbs[] = {
-        {"pause", "", true, "send nothing new"}, {"again", "P", true, "make another"}, {"run", "", false, "no"}};
+    static const struct ym_verb verbs[] = {{"pause", "", true, "send nothing new"},
+                                           {"again", "P", true, "make another"},
+                                           {"run", "", false, "no"}};
     return i < YM_COUNT(verbs) ? &verbs[i] : NULL;
 }
 
-int ym_service_line(struct ym_service *s, const struct ym_caller *who, const char *line, size_t len, struct ym_err *e)
+int ym_service_line(struct ym_service *s, const struct ym_caller *who, const char *line, size_t len,
+                    struct ym_err *e)
 {
     (void)s, (void)who;
     tell("line %.*s", (int)len, line);
@@ -177,7 +181,8 @@ void ym_service_call(struct ym_service *s, const struct ym_caller *who, const cJ
 {
     (void)s, (void)who;
     const char *verb = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "verb"));
-    tell("call %s %s", verb, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "path")));
+    tell("call %s %s", verb,
+         cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "path")));
     cJSON *answer = cJSON_CreateObject();
     cJSON_AddBoolToObject(answer, "ok", strcmp(verb, "cancel") != 0);
     reply(ctx, answer, -1);
@@ -204,7 +209,8 @@ int ym_service_job(struct ym_service *s, const char *id, struct ym_job_row *ret)
     int r = -ENOENT;
     pthread_mutex_lock(&s->lock);
     if (*s->job && strcmp(id, s->job) == 0) {
-        *ret = (struct ym_job_row){.state = YM_JOB_DONE, .prompt = ym_strdup("a lighthouse"), .size = 5};
+        *ret = (struct ym_job_row){
+            .state = YM_JOB_DONE, .prompt = ym_strdup("a lighthouse"), .size = 5};
         snprintf(ret->id.s, sizeof(ret->id.s), "%s", id);
         r = 0;
     }
@@ -226,7 +232,9 @@ int ym_service_job_output(struct ym_service *s, const char *id)
 }
 
 void ym_service_overlay(struct ym_service *s, const char *folder,
-                        void (*fn)(void *ctx, const char *name, const char *text, size_t len, ym_wall mtime), void *ctx)
+                        void (*fn)(void *ctx, const char *name, const char *text, size_t len,
+                                   ym_wall mtime),
+                        void *ctx)
 {
     pthread_mutex_lock(&s->lock);
     if (*s->note_name && strcmp(folder, s->note_folder) == 0)
@@ -240,7 +248,8 @@ int ym_service_preserve(struct ym_service *s, const char *path, bool will_write,
     return s->preserve ? ym_fail(e, YM_LOCAL, s->preserve, "Told to fail.") : 0;
 }
 
-void ym_service_read(struct ym_service *s, void (*fn)(void *ctx, struct ym_journal *reader), void *ctx)
+void ym_service_read(struct ym_service *s, void (*fn)(void *ctx, struct ym_journal *reader),
+                     void *ctx)
 {
     (void)s;
     fn(ctx, NULL);
@@ -248,7 +257,8 @@ void ym_service_read(struct ym_service *s, void (*fn)(void *ctx, struct ym_journ
 
 /* ---- events ---- */
 
-struct ym_event_reader *ym_service_events_open(struct ym_service *s, void (*ready)(void *ctx), void *ctx)
+struct ym_event_reader *ym_service_events_open(struct ym_service *s, void (*ready)(void *ctx),
+                                               void *ctx)
 {
     struct ym_event_reader *r = ym_alloc(sizeof(*r));
     r->ready = ready;

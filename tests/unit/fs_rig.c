@@ -322,7 +322,9 @@ void sh(struct rig *r, const char *script)
 int watch_new(const char *path)
 {
     int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    assert_true(fd >= 0 && inotify_add_watch(fd, path, IN_ALL_EVENTS & ~(unsigned)(IN_ACCESS | IN_OPEN | IN_CLOSE_NOWRITE)) >= 0);
+    assert_true(fd >= 0 && inotify_add_watch(fd, path,
+                                             IN_ALL_EVENTS & ~(unsigned)(IN_ACCESS | IN_OPEN |
+                                                                         IN_CLOSE_NOWRITE)) >= 0);
     return fd;
 }
 
@@ -331,8 +333,9 @@ static void name_event(struct ym_buf *b, const struct inotify_event *e)
     static const struct {
         uint32_t bit;
         const char *name;
-    } names[] = {{IN_MOVED_TO, "MOVED_TO"},       {IN_MOVED_FROM, "MOVED_FROM"}, {IN_CREATE, "CREATE"},
-                 {IN_DELETE, "DELETE"},           {IN_ATTRIB, "ATTRIB"},         {IN_MODIFY, "MODIFY"},
+    } names[] = {{IN_MOVED_TO, "MOVED_TO"},       {IN_MOVED_FROM, "MOVED_FROM"},
+                 {IN_CREATE, "CREATE"},           {IN_DELETE, "DELETE"},
+                 {IN_ATTRIB, "ATTRIB"},           {IN_MODIFY, "MODIFY"},
                  {IN_CLOSE_WRITE, "CLOSE_WRITE"}, {IN_Q_OVERFLOW, "OVERFLOW"}};
     for (size_t i = 0; i < YM_COUNT(names); i++)
         if (e->mask & names[i].bit)

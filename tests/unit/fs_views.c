@@ -1,5 +1,5 @@
-/* Renderings of one line each, in the place of those of views/: the tests of src/fs are about where a
- * text is shown, not about what it says. */
+/* Renderings of one line each, in the place of those of views/: the tests of src/fs are about where
+ * a text is shown, not about what it says. */
 #include <ymago/views.h>
 
 static int line(struct ym_buf *out, const char *what)
@@ -88,7 +88,8 @@ int ym_view_events(struct ym_journal *reader, struct ym_buf *out)
     return line(out, "events");
 }
 
-int ym_view_prices(const struct ym_config *c, const struct ym_driver *const *drivers, struct ym_buf *out)
+int ym_view_prices(const struct ym_config *c, const struct ym_driver *const *drivers,
+                   struct ym_buf *out)
 {
     (void)c, (void)drivers;
     return line(out, "# prices");

@@ -44,11 +44,13 @@ static void test_what_is_written_lies_below(void **state)
     put(at(r, "a.txt"), "one");
     expect_text(below(r, "a.txt"), "one");
     assert_int_equal(look(at(r, "a.txt")).st_ino, look(below(r, "a.txt")).st_ino);
-    sh(r, "cd /; printf two >> $MNT/a.txt; mkdir -p $MNT/d/e/f; printf deep > $MNT/d/e/f/g; mv $MNT/d $MNT/h");
+    sh(r, "cd /; printf two >> $MNT/a.txt; mkdir -p $MNT/d/e/f; printf deep > $MNT/d/e/f/g; mv "
+          "$MNT/d $MNT/h");
     expect_text(at(r, "a.txt"), "onetwo");
     expect_text(at(r, "h/e/f/g"), "deep");
     expect_text(below(r, "h/e/f/g"), "deep");
-    sh(r, "cp -a $MNT/h $MNT/i; diff -r $MNT/h $MNT/i; rm -r $MNT/h $MNT/i; ! ls $MNT/h 2>/dev/null");
+    sh(r,
+       "cp -a $MNT/h $MNT/i; diff -r $MNT/h $MNT/i; rm -r $MNT/h $MNT/i; ! ls $MNT/h 2>/dev/null");
 }
 
 static void test_modes_and_times(void **state)
@@ -187,7 +189,8 @@ static void test_attributes(void **state)
     /* A gesture. */
     assert_int_equal(setxattr(at(r, "a.txt"), "user.ymago.do", "again", 5, 0), 0);
     rig_wait(r, "call again a.txt");
-    expect_error(setxattr(at(r, "a.txt"), "user.ymago.do", "cancel", 6, 0), EINVAL); /* the fake refuses it */
+    expect_error(setxattr(at(r, "a.txt"), "user.ymago.do", "cancel", 6, 0),
+                 EINVAL); /* the fake refuses it */
     expect_error(setxattr(at(r, "a.txt"), "user.ymago.do", "dance", 5, 0), EINVAL);
     assert_int_equal(rig_count_prefix(r, "call dance"), 0);
 }
@@ -292,7 +295,8 @@ static void test_a_redirection(void **state)
     expect_once(r, "touch OPENED images/a.txt");
     assert_int_equal(rig_count_prefix(r, "touch "), 3);
     rig_forget(r);
-    sh(r, "( echo one; sh -c 'echo two'; echo three ) > $MNT/images/a.txt"); /* several flushes, one release */
+    sh(r, "( echo one; sh -c 'echo two'; echo three ) > $MNT/images/a.txt"); /* several flushes, one
+                                                                                release */
     expect_once(r, "touch CLOSED images/a.txt dirty");
     expect_once(r, "touch OPENED images/a.txt");
     assert_int_equal(rig_count_prefix(r, "touch "), 2);
@@ -336,7 +340,8 @@ static void test_reading_is_not_noticed(void **state)
     rig_wait(r, "touch CLOSED a.txt dirty");
     rig_wait(r, "touch CLOSED a.png dirty");
     rig_forget(r);
-    sh(r, "exec >/dev/null; cat $MNT/a.txt; ls -laR $MNT; grep -r x $MNT; cp -r $MNT $DIR/copy; chmod 600 $MNT/a.txt; "
+    sh(r, "exec >/dev/null; cat $MNT/a.txt; ls -laR $MNT; grep -r x $MNT; cp -r $MNT $DIR/copy; "
+          "chmod 600 $MNT/a.txt; "
           "touch -d 2001-01-01 $MNT/a.png");
     rig_wait(r, "touch CLOSED a.png"); /* touch(1) opens; it wrote nothing */
     assert_int_equal(rig_count_prefix(r, "touch OPENED a.txt"), 0);
@@ -363,7 +368,8 @@ static void test_saves(void **state)
     rig_wait(r, "touch CLOSED images/a.txt dirty");
     rig_forget(r);
     /* vim: probe, swap file, the old one renamed away, the new one written in its place. */
-    sh(r, "cd $DIR; D=$MNT/images; : > $D/4913; rm $D/4913; echo s > $D/.a.txt.swp; mv $D/a.txt $D/a.txt~;"
+    sh(r, "cd $DIR; D=$MNT/images; : > $D/4913; rm $D/4913; echo s > $D/.a.txt.swp; mv $D/a.txt "
+          "$D/a.txt~;"
           "echo new > $D/a.txt; rm $D/a.txt~ $D/.a.txt.swp");
     expect_once(r, "touch RENAMED images/a.txt images/a.txt~");
     expect_once(r, "touch CREATED images/a.txt");
@@ -371,7 +377,8 @@ static void test_saves(void **state)
     expect_once(r, "touch UNLINKED images/a.txt~");
     rig_forget(r);
     /* GTK, rsync, sed -i: a temporary file renamed over the old one. */
-    sh(r, "D=$MNT/images; echo newer > $D/.goutputstream-1; sync -f $D/.goutputstream-1; mv $D/.goutputstream-1 $D/a.txt");
+    sh(r, "D=$MNT/images; echo newer > $D/.goutputstream-1; sync -f $D/.goutputstream-1; mv "
+          "$D/.goutputstream-1 $D/a.txt");
     expect_once(r, "touch RENAMED images/.goutputstream-1 images/a.txt over");
     expect_text(at(r, "images/a.txt"), "newer\n");
     rig_forget(r);

@@ -255,7 +255,7 @@ static void test_a_dead_mount_is_cleaned_at_the_next_start(void **state)
     pid_t publisher = rig_publisher(r);
     struct stat st;
     assert_int_equal(stat(r->mnt, &st), 0); /* the kernel remembers this answer for a while */
-    kill(r->pid, SIGSTOP); /* so that it starts no other */
+    kill(r->pid, SIGSTOP);                  /* so that it starts no other */
     kill(publisher, SIGKILL);
     rig_kill(r);
     assert_int_equal(access(at(r, "a.txt"), R_OK) + access(at(r, "b.txt"), R_OK) < 0, true);

@@ -70,7 +70,8 @@ static void test_texts_in_the_root(void **state)
     assert_int_equal(size_of(at(r, "README.md")), 27);
     assert_int_equal(listed(r->mnt, "README.md"), 1);
     assert_int_equal(listed(r->mnt, "STATUS.txt"), 1);
-    sh(r, "cp $MNT/README.md $DIR/copy; cmp $MNT/README.md $DIR/copy; tar -C $DIR -cf - mnt | tar -tf - | grep -q STATUS.txt");
+    sh(r, "cp $MNT/README.md $DIR/copy; cmp $MNT/README.md $DIR/copy; tar -C $DIR -cf - mnt | tar "
+          "-tf - | grep -q STATUS.txt");
     expect_error(access(below(r, "README.md"), F_OK), ENOENT);
 }
 
@@ -259,7 +260,8 @@ static void *read_all(void *arg)
 }
 
 /* Reads path, which blocks, and gives the command meanwhile. */
-static struct reading read_while(struct rig *r, const char *path, const char *told, const char *command)
+static struct reading read_while(struct rig *r, const char *path, const char *told,
+                                 const char *command)
 {
     struct reading g = {.path = path};
     pthread_t t;
@@ -276,17 +278,19 @@ static void test_wait(void **state)
     mkdir(at(r, "images"), 0755);
     put(at(r, "images/a.txt"), "a lighthouse");
     put(at(r, "images/a.png"), "picture");
-    struct reading g =
-        read_while(r, at(r, ".ymago/wait/images/a.txt"), "waits images/a.txt", "finish images/a.txt done images/a.png");
+    struct reading g = read_while(r, at(r, ".ymago/wait/images/a.txt"), "waits images/a.txt",
+                                  "finish images/a.txt done images/a.png");
     assert_non_null(g.text);
     assert_string_equal(g.text, "images/a.png\n");
     free(g.text);
-    g = read_while(r, at(r, ".ymago/wait/images/a.png"), "waits images/a.png", "finish images/a.png done images/a.png");
+    g = read_while(r, at(r, ".ymago/wait/images/a.png"), "waits images/a.png",
+                   "finish images/a.png done images/a.png");
     assert_non_null(g.text);
     assert_string_equal(g.text, "picture");
     free(g.text);
     rig_forget(r);
-    g = read_while(r, at(r, ".ymago/wait/images/a.txt"), "waits images/a.txt", "finish images/a.txt failed x");
+    g = read_while(r, at(r, ".ymago/wait/images/a.txt"), "waits images/a.txt",
+                   "finish images/a.txt failed x");
     assert_null(g.text);
     assert_int_equal(g.err, EIO);
     assert_int_equal(listed(at(r, ".ymago/wait"), "images"), 0);
