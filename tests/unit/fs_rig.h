@@ -3,7 +3,6 @@
 #ifndef TESTS_FS_RIG_H
 #define TESTS_FS_RIG_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,6 +10,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+
+#include <cmocka.h> /* after those it relies on */
 
 struct rig {
     char dir[64], lib[96], mnt[96];
