@@ -176,17 +176,42 @@ static cJSON *state_of(struct image *m, const char *id)
                                                                                           : st;
 }
 
+/* Why a queued job does not start, when its provider is the reason. Caller frees; NULL = it is not.
+ */
+static char *lane_trouble(struct image *m, const char *model)
+{
+    YM_AUTOJSON cJSON *a = NULL;
+    struct ym_err ignored;
+    const cJSON *lane;
+    if (!*model || session_call(&m->s, request_new("status", NULL), 5000, &a, NULL, &ignored) < 0)
+        return NULL;
+    cJSON_ArrayForEach(lane, ym_json_at(a, "status.lanes"))
+    {
+        const char *name = ym_json_str_or(lane, "name", ""), *slash = strchr(name, '/');
+        const char *state = ym_json_str_or(lane, "state", "ok"),
+                   *why = ym_json_str_or(lane, "why", "");
+        if (slash && strcmp(slash + 1, model) == 0 && strcmp(state, "ok") != 0)
+            return ym_asprintf("%s is %s%s%s", name, state, *why ? ": " : "", why);
+    }
+    return NULL;
+}
+
 static void show_progress(struct image *m, const char *id, int at, int total, ym_mono since)
 {
-    YM_AUTOJSON cJSON *st = state_of(m, id);
+    YM_AUTOJSON cJSON *st = m->c->json ? NULL : state_of(m, id);
+    if (!st)
+        return;
+    const char *state = ym_json_str_or(st, "state", "queued");
+    const char *detail = ym_json_str_or(st, "detail", "");
+    YM_AUTOFREE char *trouble =
+        strcmp(state, "queued") == 0 ? lane_trouble(m, ym_json_str_or(st, "model", "")) : NULL;
     YM_AUTOFREE char *count = total > 1 ? ym_asprintf("[%d/%d] ", at, total) : ym_strdup("");
     YM_AUTOFREE char *age = NULL;
-    const char *state = st ? ym_json_str_or(st, "state", "queued") : "queued";
-    const char *detail = st ? ym_json_str_or(st, "detail", "") : "";
     if (m->c->live)
         age = ym_asprintf(", %lld s", (long long)(ym_mono_until(since, ym_mono_now()).ms / 1000));
+    const char *more = trouble ? trouble : detail;
     YM_AUTOFREE char *text =
-        ym_asprintf("%s%s%s%s%s", count, state, *detail ? ": " : "", detail, age ? age : "");
+        ym_asprintf("%s%s%s%s%s", count, state, age ? age : "", *more ? ": " : "", more);
     out_progress(m->c, text);
 }
 

@@ -1,4 +1,6 @@
 /* status, config, version. */
+#include <string.h>
+
 #include "cli_private.h"
 
 static int status_get(struct cli *c, struct where *w, struct session *s, cJSON **ret,
@@ -8,6 +10,19 @@ static int status_get(struct cli *c, struct where *w, struct session *s, cJSON *
     if (r == 0)
         r = session_open(c, w, SESSION_QUIET, s, e);
     return r < 0 ? r : session_call(s, request_new("status", NULL), -1, ret, NULL, e);
+}
+
+/* An engine that was started only to look is paused, which says nothing of the library. */
+static void status_unpause(cJSON *answer)
+{
+    cJSON *status = cJSON_GetObjectItemCaseSensitive(answer, "status");
+    cJSON *text = cJSON_GetObjectItemCaseSensitive(answer, "text");
+    char *line = cJSON_IsString(text) ? strstr(text->valuestring, "\nPaused ") : NULL;
+    char *end = line ? strchr(line + 1, '\n') : NULL;
+    if (end)
+        memmove(line, end, strlen(end) + 1);
+    if (cJSON_IsObject(status))
+        cJSON_ReplaceItemInObjectCaseSensitive(status, "paused", cJSON_CreateFalse());
 }
 
 int cmd_status(struct cli *c)
@@ -20,9 +35,11 @@ int cmd_status(struct cli *c)
     if (status_get(c, &w, &s, &a, &err) < 0) {
         code = out_fail(c, &err);
     } else {
-        const char *text = status_text(a);
-        if (s.local)
+        if (s.local) {
+            status_unpause(a);
             out_note(c, "Nobody works on %s now.", w.library);
+        }
+        const char *text = status_text(a);
         if (!c->json)
             out_text(text);
         cJSON *o = cJSON_CreateObject(),
