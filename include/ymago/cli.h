@@ -34,7 +34,8 @@ struct ym_cli_hooks {
     /* The configuration of this call; the caller drops its reference. NULL with *e. May be called
      * before engine_start: keys that came from the environment must then still reach the engine. */
     struct ym_config *(*config_load)(const struct ym_cli_common *c, struct ym_err *e);
-    int (*umount)(const char *dir, struct ym_err *e); /* dir is absolute */
+    /* dir is absolute; lazy: also while it is in use. -EBUSY. */
+    int (*umount)(const char *dir, bool lazy, struct ym_err *e);
 };
 
 /* Does what the arguments say and returns the exit code (enum ym_exit). Call it once, first thing, on

@@ -1,5 +1,4 @@
 /* ymago mount, ymago umount, and the form of mount(8). */
-#include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
 
@@ -148,22 +147,10 @@ int cmd_mount_form(struct cli *c)
 int cmd_umount(struct cli *c)
 {
     struct ym_err err;
-    struct where w = {0};
-    YM_AUTOFREE char *dir = NULL;
-    int r = 0;
     /* By text alone: a dead mount cannot be looked at. */
-    if (c->a.npos)
-        dir = path_absolute(c->cwd, c->a.pos[0]);
-    else if ((r = where_find(c, NULL, NULL, &w, &err)) == 0)
-        dir = ym_strdup(w.mountpoint);
-    if (r == 0 && !dir)
-        r = ym_fail(&err, YM_INVALID, EINVAL,
-                    "%s is not mounted; name the folder: ymago umount DIR", w.library);
-    where_fini(&w);
-    if (r == 0)
-        r = c->h->umount(dir, &err);
-    if (r < 0)
+    YM_AUTOFREE char *dir = path_absolute(c->cwd, c->a.pos[0]);
+    if (c->h->umount(dir, arg_has(&c->a, "lazy"), &err) < 0)
         return out_fail(c, &err);
-    out_note(c, "Unmounted %s: it is a plain folder again.", dir);
+    out_note(c, "Unmounted %s.", dir);
     return out_json(c, cJSON_CreateObject(), YM_EXIT_DONE);
 }

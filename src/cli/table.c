@@ -26,6 +26,11 @@ static const struct opt mount_opts[] = {
     {0},
 };
 
+static const struct opt umount_opts[] = {
+    {"lazy", 'l', NULL, "also while programs use it; it ends when the last of them does", false, false},
+    {0},
+};
+
 static const struct opt form_opts[] = {
     {"foreground",   'f', NULL,   "stay in the foreground and log to standard error", false, false},
     {NULL,           'o', "OPTS", "mount options, separated by commas", true, false},
@@ -67,7 +72,7 @@ static const struct opt config_opts[] = {
 static const struct cmd commands[] = {
     {"mount", "DIR", 1, 1, mount_opts, cmd_mount, "mount a folder: pictures appear beside the prompts saved in it",
      "DIR becomes the library itself, or shows the one named by --library. The command returns when the mount works; the engine goes on in the background.", false},
-    {"umount", "[DIR]", 0, 1, NULL, cmd_umount, "end a mount; the folder is a plain folder again", NULL, false},
+    {"umount", "DIR", 1, 1, umount_opts, cmd_umount, "end a mount; the folder is a plain folder again", NULL, false},
     {"run", "[DIR]", 0, 1, NULL, cmd_run, "one pass over a library without a mount, for cron and CI",
      "Looks through the library, makes what is due, waits for it and prints a summary. Exit code: 0 all done, 3 some failed, 4 something is held.", false},
     {"image", "PROMPT|-", 1, 2, image_opts, cmd_image, "make a picture and write it to a file",

@@ -57,11 +57,11 @@ static void hook_engine_end(void *handle)
 }
 
 /* Returns once the engine has let go of the library, so that what follows finds a plain folder. */
-static int hook_umount(const char *dir, struct ym_err *e)
+static int hook_umount(const char *dir, bool lazy, struct ym_err *e)
 {
     struct ym_store s;
     struct timespec nap = {.tv_nsec = 20000000};
-    int r = ym_fs_umount(dir, false, e);
+    int r = ym_fs_umount(dir, lazy, e);
     if (r < 0 || ym_store_open(dir, false, &s, NULL) < 0)
         return r; /* a library elsewhere: its engine ends by itself */
     for (int i = 0; i < 2000 && ym_store_holder(&s) != 0; i++)
