@@ -165,8 +165,9 @@ int ym_slot_each_name(struct ym_journal *j, const char *path, void (*fn)(void *c
 int ym_slot_each_job(struct ym_journal *j, const char *job, void (*fn)(void *ctx, const struct ym_slot_row *r), void *ctx);
 /* Ids of done jobs that have waiting slots: finished, but on their way to a place. */
 int ym_slot_each_done_waiting(struct ym_journal *j, void (*fn)(void *ctx, const char *job), void *ctx);
-/* Waiting slots of names in one folder whose job is queued or running since before `queued_before`:
- * what shows a working note. Cheap in a folder of 100 000 finished names (partial index). */
+/* Waiting slots of names in one folder, by path, whose job is queued or running since before
+ * `queued_before`: what shows a working note. Once the bytes are stored there is none: the note is
+ * gone before the result appears. Cheap in a folder of 100 000 finished names (partial index). */
 int ym_slot_each_waiting(struct ym_journal *j, const char *folder, ym_wall queued_before, void (*fn)(void *ctx, const char *prompt, const struct ym_job_row *job), void *ctx);
 int ym_slot_by_result(struct ym_journal *j, const char *result, struct ym_slot_row *ret);
 

@@ -16,6 +16,22 @@ static bool job_of_path(struct ym_journal *j, const char *path, struct ym_slot_r
     return true;
 }
 
+/* "sea,evening", from a text or a list. */
+static char *tags_of(const cJSON *tags)
+{
+    struct ym_buf b;
+    const cJSON *tag;
+    if (cJSON_IsString(tags))
+        return ym_strdup(tags->valuestring);
+    if (cJSON_GetArraySize(tags) == 0)
+        return NULL;
+    ym_buf_init(&b, 4096);
+    cJSON_ArrayForEach(tag, tags)
+        if (!cJSON_IsString(tag) || ym_buf_addf(&b, "%s%s", b.len ? "," : "", tag->valuestring) < 0)
+            break;
+    return ym_buf_steal(&b);
+}
+
 static void state_request(const struct ym_job_row *r, struct ym_file_state *ret)
 {
     struct ym_request q = {0};
@@ -25,9 +41,7 @@ static void state_request(const struct ym_job_row *r, struct ym_file_state *ret)
         return;
     int64_t seed = ym_json_int_or(q.params, "seed", -1);
     ret->seed = seed >= 0 ? seed + r->variation : -1;
-    const cJSON *tags = ym_json_get(q.params, "tags");
-    if (cJSON_IsString(tags))
-        ret->tags = ym_strdup(tags->valuestring);
+    ret->tags = tags_of(ym_json_get(q.params, "tags"));
     ym_request_fini(&q);
 }
 
@@ -152,6 +166,7 @@ struct overlay {
     struct ym_journal *j;
     void (*fn)(void *ctx, const char *name, const char *text, size_t len, ym_wall mtime);
     void *ctx;
+    char *last; /* the prompt that was shown: one with several results has one note */
 };
 
 static void overlay_one(void *ctx, const char *prompt, const struct ym_job_row *job)
@@ -159,6 +174,10 @@ static void overlay_one(void *ctx, const char *prompt, const struct ym_job_row *
     struct overlay *o = ctx;
     struct ym_live live;
     struct ym_buf text;
+    if (o->last && strcmp(o->last, prompt) == 0)
+        return;
+    free(o->last);
+    o->last = ym_strdup(prompt);
     YM_AUTOFREE char *path = ym_note_path(prompt, "working", false);
     const char *base = strrchr(path, '/');
     int64_t position = job->state == YM_JOB_QUEUED ? ym_job_position(o->j, job->id.s) : 0;
@@ -178,8 +197,9 @@ void ym_service_overlay(struct ym_service *s, const char *folder,
     struct ym_journal *j = on ? reader_take(s) : NULL;
     if (!j)
         return;
-    struct overlay o = {s, j, fn, ctx};
+    struct overlay o = {s, j, fn, ctx, NULL};
     ym_slot_each_waiting(j, folder, (ym_wall){ym_wall_now().ms - 2000}, overlay_one, &o);
+    free(o.last);
     reader_give(s, j);
 }
 
