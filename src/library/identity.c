@@ -37,9 +37,17 @@ struct ym_digest ym_identity_source(enum ym_kind kind, const void *text, size_t 
     return hash_end(h);
 }
 
+/* All that is sent; tags are only for finding the result by. */
+static char *params_canonical(const cJSON *params)
+{
+    YM_AUTOJSON cJSON *sent = params ? cJSON_Duplicate(params, true) : cJSON_CreateObject();
+    cJSON_DeleteItemFromObjectCaseSensitive(sent, "tags");
+    return ym_json_canonical(sent);
+}
+
 struct ym_digest ym_identity_request(const struct ym_request *r)
 {
-    YM_AUTOFREE char *params = r->params ? ym_json_canonical(r->params) : ym_strdup("{}");
+    YM_AUTOFREE char *params = params_canonical(r->params);
     struct ym_hash *h = ym_hash_new();
     add_text(h, "ymago request 1");
     add_text(h, ym_kind_name(r->kind));

@@ -143,7 +143,7 @@ static int check_listed(const struct ym_call *call, const char *field, const cha
 
 static int check_fields(const struct ym_call *call, struct ym_err *e)
 {
-    static const char *const taken[] = {"seed", "quality", "aspect_ratio", "resolution", "safety", NULL};
+    static const char *const taken[] = {"seed", "quality", "aspect_ratio", "resolution", "safety", "tags", NULL};
     const cJSON *p;
     cJSON_ArrayForEach (p, call->req->params) {
         if (listed(p->string, taken))

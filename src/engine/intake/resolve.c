@@ -114,7 +114,8 @@ static bool is_parameter(const char *name)
     for (int i = 0; apart[i]; i++)
         if (strcmp(apart[i], name) == 0)
             return false;
-    return f && f->in_request;
+    /* Tags say nothing to a provider and are no part of the identity; they go along to the sidecar. */
+    return f && (f->in_request || strcmp(name, "tags") == 0);
 }
 
 static void refs_copy(struct ym_request *ret, const struct ym_ref *refs, size_t n)
@@ -137,6 +138,30 @@ static int prompt_fits(const struct ym_call *call, struct ym_err *err)
     return 0;
 }
 
+/* A destination or webhook is one that the configuration declares, by name or by the start of its
+ * address: a text must not send results anywhere else. */
+static bool lies_below(const char *address, const char *url)
+{
+    size_t n = url ? strlen(url) : 0;
+    return n && strncmp(address, url, n) == 0 && (url[n - 1] == '/' || !address[n] || address[n] == '/');
+}
+
+static int declared(const struct ym_engine *e, const cJSON *fields, const char *field, const char *section,
+                    struct ym_err *err)
+{
+    const char *want = ym_json_str(fields, field), *name;
+    char shown[96];
+    if (!want)
+        return 0;
+    for (size_t i = 0; (name = ym_config_name(e->config, section, i)); i++) {
+        YM_AUTOFREE char *key = ym_asprintf("%s.%s.url", section, name);
+        if (strcmp(name, want) == 0 || lies_below(want, ym_config_str(e->config, key)))
+            return 0;
+    }
+    return ym_fail(err, YM_INVALID, EINVAL, "No %s \"%s\" is declared: add [%s.NAME] with its url to the configuration, or take the line out.",
+                   field, ym_text_show(want, shown, sizeof(shown)), section);
+}
+
 int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, const cJSON *fields,
                     const struct ym_ref *refs, size_t nrefs, int64_t variation,
                     const struct ym_driver **ret_driver, struct ym_request *ret, struct ym_err *err)
@@ -144,7 +169,11 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     struct ym_request q = {.kind = kind, .variation = variation};
     struct ym_model mem;
     struct ym_call call;
-    int r = resolve_model(e, kind, fields, ret_driver, &q.model, err);
+    int r = declared(e, fields, "destination", "destinations", err);
+    if (r == 0)
+        r = declared(e, fields, "webhook", "webhooks", err);
+    if (r == 0)
+        r = resolve_model(e, kind, fields, ret_driver, &q.model, err);
     if (r < 0)
         return r;
     q.provider = ym_strdup((*ret_driver)->name);
