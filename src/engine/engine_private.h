@@ -46,6 +46,7 @@ struct guard { /* many paying prompts at once pass as one; see guard.c */
     bool open;
     struct ym_id id;      /* of the open group */
     ym_mono last;         /* when its last member came */
+    ym_money already;     /* members that were finished before the group was noticed */
 };
 
 struct waiter {
@@ -94,8 +95,10 @@ struct ym_engine {
     int indexing;                  /* sidecars being read, and the scan's first pass: adoption waits */
     ym_wall mounted_at;
 
-    pthread_mutex_t look;          /* status, live, waiters, subscriber, config */
-    struct ym_status status;
+    struct ym_status status;       /* as the engine's thread knows it */
+
+    pthread_mutex_t look;          /* what others read: shown, live, waiters, subscriber, config */
+    struct ym_status shown;        /* a copy of status after each round */
     struct waiter *waiters;
     uint64_t next_ticket;
     void (*on_event)(void *ctx, int64_t seq, const char *json);
@@ -198,6 +201,8 @@ bool place_busy(const struct ym_engine *e, const char *prompt);
 void place_free(struct ym_engine *e);
 
 /* ---- notes.c ---- */
+#define BUDGET_FILE "cost/budget.toml"
+void note_budget(struct ym_engine *e, const struct ym_err *err); /* why it is not in force */
 void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *billed, const char *next);
 void note_error_clear(struct ym_engine *e, const char *prompt);
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h);

@@ -36,8 +36,10 @@ static void gather_recent(struct ym_engine *e, ym_mono now)
             ym_job_get(e->p.journal, g->ids[at].s, &r) < 0)
             continue;
         if (!ym_state_is_final(r.state) && !r.hold_id) {
-            str_set(&r.bulk, g->id.s); /* those already sent count in the estimate */
+            str_set(&r.bulk, g->id.s);
             job_save(e, &r);
+        } else if (r.state == YM_JOB_DONE && r.est.expected.micro_usd >= 0) {
+            g->already = ym_money_add(g->already, r.est.high); /* what was sent counts */
         }
         ym_job_row_fini(&r);
     }
@@ -49,6 +51,7 @@ void guard_note(struct ym_engine *e, struct ym_job_row *r)
     ym_mono now = engine_mono(e);
     if (!g->open && recent_count(g, now) >= (unsigned)e->budget.bulk_count) {
         g->open = true;
+        g->already = (ym_money){0};
         g->id = ym_id_new(engine_wall(e));
         engine_must(e, ym_meta_put(e->p.journal, GUARD_META, g->id.s), "the open bulk", NULL);
         gather_recent(e, now);
@@ -63,7 +66,6 @@ void guard_note(struct ym_engine *e, struct ym_job_row *r)
 
 struct sum {
     ym_money high;
-    bool unknown;
     size_t n;
 };
 
@@ -111,12 +113,12 @@ static void bulk_close(struct ym_engine *e)
             continue;
         if (r.state != YM_JOB_CANCELLED) {
             s.n++;
-            s.unknown |= r.est.expected.micro_usd < 0;
             s.high = ym_money_add(s.high, r.est.expected.micro_usd < 0 ? (ym_money){0} : r.est.high);
         }
         ym_job_row_fini(&r);
     }
-    bool hold = e->budget.batch_auto.micro_usd >= 0 && s.high.micro_usd > e->budget.batch_auto.micro_usd;
+    bool hold = e->budget.batch_auto.micro_usd >= 0 &&
+                ym_money_add(s.high, g->already).micro_usd > e->budget.batch_auto.micro_usd;
     if (hold) {
         char iso[32];
         struct ym_hold_row h = {.id = g->id, .target = ym_asprintf("bulk:%s", g->id.s),

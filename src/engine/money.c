@@ -311,10 +311,7 @@ static void budget_start(struct ym_engine *e)
 static void budget_refused(struct ym_engine *e, const struct ym_err *err)
 {
     snprintf(e->status.budget_error, sizeof(e->status.budget_error), "%s", err->msg);
-    YM_AUTOCLOSE int dir = ym_store_openat(e->p.store, "cost", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    YM_AUTOFREE char *text = ym_asprintf("%s\nThe values that were in force stay in force. Edit cost/budget.toml and save it.\n", err->msg);
-    if (dir >= 0)
-        ym_write_whole(dir, "budget.error.log", text, strlen(text), 0644, NULL);
+    note_budget(e, err);
     ym_log(YM_WARN, "engine", "cost/budget.toml is not in force: %s", err->msg);
 }
 
@@ -343,8 +340,7 @@ static void budget_read(struct ym_engine *e, bool first)
     }
     ym_budget_fini(&e->budget);
     e->budget = b;
-    if (e->status.budget_error[0] && dir >= 0)
-        unlinkat(dir, "budget.error.log", 0);
+    note_error_clear(e, BUDGET_FILE);
     e->status.budget_error[0] = 0;
 }
 

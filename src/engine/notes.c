@@ -267,6 +267,15 @@ void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *bil
     free(all.v);
 }
 
+void note_budget(struct ym_engine *e, const struct ym_err *err)
+{
+    struct note *n = ym_alloc(sizeof(*n));
+    n->prompt = ym_strdup(BUDGET_FILE);
+    n->kind = ym_strdup("error");
+    n->text = ym_asprintf("%s\nThe values that were in force stay in force. Edit cost/budget.toml and save it.\n", err->msg);
+    note_start(e, n);
+}
+
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h)
 {
     char m[32], iso[32];

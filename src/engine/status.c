@@ -51,11 +51,8 @@ static void defaults_status(struct ym_engine *e, struct ym_status *s)
 
 void status_refresh(struct ym_engine *e)
 {
-    struct ym_status s;
+    struct ym_status s = e->status;
     char day[16], month[16];
-    pthread_mutex_lock(&e->look);
-    s = e->status;
-    pthread_mutex_unlock(&e->look);
     s.at = engine_wall(e);
     s.started = e->started_at;
     s.paused = e->paused;
@@ -76,8 +73,9 @@ void status_refresh(struct ym_engine *e)
     snprintf(s.library, sizeof(s.library), "%s", e->p.store->lib_path ? e->p.store->lib_path : "");
     snprintf(s.mountpoint, sizeof(s.mountpoint), "%s", e->p.mountpoint ? e->p.mountpoint : "");
     snprintf(s.socket, sizeof(s.socket), "%s", e->p.socket ? e->p.socket : "");
-    pthread_mutex_lock(&e->look);
     e->status = s;
+    pthread_mutex_lock(&e->look);
+    e->shown = s;
     pthread_mutex_unlock(&e->look);
     e->status_dirty = false;
 }
@@ -85,7 +83,7 @@ void status_refresh(struct ym_engine *e)
 void ym_engine_status(struct ym_engine *e, struct ym_status *ret)
 {
     pthread_mutex_lock(&e->look);
-    *ret = e->status;
+    *ret = e->shown;
     pthread_mutex_unlock(&e->look);
     ret->settling = intake_settling_count(e);
 }

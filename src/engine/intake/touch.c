@@ -232,7 +232,7 @@ static void folder_touched(struct ym_engine *e, const struct ym_touch *t)
 
 static void settings_touched(struct ym_engine *e, const char *path)
 {
-    if (strcmp(path, "cost/budget.toml") == 0 || strcmp(path, ".ymago/prices.toml") == 0)
+    if (strcmp(path, BUDGET_FILE) == 0 || strcmp(path, ".ymago/prices.toml") == 0)
         budget_load(e, false);
 }
 
