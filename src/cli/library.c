@@ -128,10 +128,9 @@ int where_find(const struct cli *c, const char *dir, const char *near, struct wh
         return r;
     }
     int r = -ENOENT;
-    if (near) {
+    if (near) { /* whether it exists or not: its folders count */
         YM_AUTOFREE char *abs = path_absolute(c->cwd, near);
-        if (*near == '/' || faccessat(AT_FDCWD, abs, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            r = where_above(abs, ret, e);
+        r = where_above(abs, ret, e);
     }
     if (r == -ENOENT)
         r = where_above(c->cwd, ret, e);
