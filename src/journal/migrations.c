@@ -57,7 +57,7 @@ static const char schema[] =
     "CREATE TABLE copy (path TEXT NOT NULL PRIMARY KEY, " IDENT ", b2 BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX copy_b2 ON copy (b2);"
 
-    "CREATE TABLE sidecar (path TEXT NOT NULL UNIQUE, media TEXT NOT NULL, s BLOB, h BLOB, variation INTEGER NOT NULL,"
+    "CREATE TABLE sidecar (path TEXT NOT NULL UNIQUE, media TEXT, s BLOB, h BLOB, variation INTEGER NOT NULL,"
     " b2 BLOB, doc TEXT) STRICT;"
     "CREATE INDEX sidecar_s ON sidecar (s, variation, path) WHERE s IS NOT NULL;"
     "CREATE INDEX sidecar_h ON sidecar (h, path) WHERE h IS NOT NULL;"
@@ -81,7 +81,7 @@ static const char schema[] =
     "CREATE INDEX hold_note ON hold (note) WHERE status <> 'closed';"
     "CREATE INDEX hold_target ON hold (target) WHERE status <> 'closed';"
 
-    "CREATE TABLE note (path TEXT NOT NULL PRIMARY KEY, prompt TEXT NOT NULL, b2 BLOB) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE note (path TEXT NOT NULL PRIMARY KEY, prompt TEXT, b2 BLOB) STRICT, WITHOUT ROWID;"
     "CREATE INDEX note_prompt ON note (prompt);"
 
     "CREATE TABLE version (path TEXT NOT NULL, seq INTEGER NOT NULL, b2 BLOB, ext TEXT, job TEXT, sidecar TEXT,"

@@ -35,12 +35,26 @@ static int disk_fail(struct ym_journal *j, int rc, struct ym_err *e)
                    err ? strerrordesc_np(err) : sqlite3_errstr(rc));
 }
 
+static bool is_double(int rc)
+{
+    return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY;
+}
+
+static int refused(struct ym_journal *j, int rc, struct ym_err *e)
+{
+    return ym_fail(e, YM_BROKEN, EIO,
+                   "The journal refused a statement (%s): a bug of ymago, please report it.",
+                   j->db ? sqlite3_errmsg(j->db) : sqlite3_errstr(rc));
+}
+
 int sql_fail(struct ym_journal *j, int rc, struct ym_err *e)
 {
     switch (rc & 0xff) {
     case SQLITE_CONSTRAINT:
-        return ym_fail(e, YM_BROKEN, EEXIST, "The journal holds such a row already (%s).",
-                       sqlite3_errmsg(j->db));
+        return is_double(rc)
+                   ? ym_fail(e, YM_BROKEN, EEXIST, "The journal holds such a row already (%s).",
+                             sqlite3_errmsg(j->db))
+                   : refused(j, rc, e);
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -66,9 +80,7 @@ int sql_fail(struct ym_journal *j, int rc, struct ym_err *e)
         return ym_fail(e, YM_LOCAL, ENOMEM,
                        "Not enough memory for the journal; end other programs.");
     default:
-        return ym_fail(e, YM_BROKEN, EIO,
-                       "The journal refused a statement (%s): a bug of ymago, please report it.",
-                       j->db ? sqlite3_errmsg(j->db) : sqlite3_errstr(rc));
+        return refused(j, rc, e);
     }
 }
 
@@ -76,7 +88,7 @@ int sql_fail(struct ym_journal *j, int rc, struct ym_err *e)
  * took back its own statement only. */
 static void note_failure(struct ym_journal *j, int rc)
 {
-    if (j->in_tx && !j->failed.err && (rc & 0xff) != SQLITE_CONSTRAINT)
+    if (j->in_tx && !j->failed.err && !is_double(rc))
         sql_fail(j, rc, &j->failed);
 }
 
