@@ -83,6 +83,31 @@ static void row_comes_back(void **state)
     ym_job_row_fini(&other);
 }
 
+/* Indexed columns are only written when they differ: each must be noticed by itself. */
+#define ALONE(column, type, member)                                                                \
+    one = r;                                                                                       \
+    one.member = other.member;                                                                     \
+    OK(ym_job_update(f->j, &one, &f->e));                                                          \
+    stored_is(f, &one);
+
+static void one_column_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct ym_job_row r = filled(0), other = filled(1000), one = r;
+    OK(ym_job_insert(f->j, &r, &f->e));
+    JOB_KEYS(ALONE)
+    JOB_REST(ALONE)
+    one = r;
+    one.state = YM_JOB_QUEUED;
+    OK(ym_job_update(f->j, &one, &f->e));
+    stored_is(f, &one);
+    one.blocked = false;
+    OK(ym_job_update(f->j, &one, &f->e));
+    stored_is(f, &one);
+    ym_job_row_fini(&r);
+    ym_job_row_fini(&other);
+}
+
 static void texts_are_bytes(void **state)
 {
     struct fixture *f = *state;
@@ -366,8 +391,17 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        T(row_comes_back), T(texts_are_bytes), T(claim_order), T(lanes),      T(block),
-        T(positions),      T(lists),           T(counts),      T(by_request), T(callbacks_may_call),
+        T(row_comes_back),
+        T(one_column_changes),
+        T(texts_are_bytes),
+        T(claim_order),
+        T(lanes),
+        T(block),
+        T(positions),
+        T(lists),
+        T(counts),
+        T(by_request),
+        T(callbacks_may_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
