@@ -212,11 +212,7 @@ void bind_text(struct cur *c, const char *s)
 void bind_blob(struct cur *c, const void *p, size_t len)
 {
     c->arg++;
-    if (!c->st)
-        return;
-    if (p && len == 0) /* SQLite takes a blob without bytes for NULL otherwise */
-        bound(c, sqlite3_bind_zeroblob(c->st, c->arg, 0));
-    else
+    if (c->st)
         bound(c, sqlite3_bind_blob64(c->st, c->arg, p, len, SQLITE_STATIC));
 }
 

@@ -342,6 +342,11 @@ static void backup(void **state)
     add(f, 2);
     YM_AUTOCLOSE int fd = openat(f->fd, "to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_false(names_with(fd, "journal.db-wal") || names_with(fd, "journal.db.part"));
+    /* Readable where nothing can be written beside it, as on a backup's medium. */
+    char head[20];
+    YM_AUTOCLOSE int file = openat(fd, "journal.db", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(file, head, sizeof head), (int)sizeof head);
+    assert_int_equal(head[18], 1);
     OK(ym_journal_open(fd, YM_JOURNAL_WRITE, &copy, &f->e));
     assert_int_equal(queued(copy), 1);
     ym_journal_close(copy);
@@ -383,50 +388,108 @@ static int fill_disk(const char *dir)
     return fd;
 }
 
+struct small {
+    struct fixture *f;
+    struct ym_journal *plain; /* the fixture's own, put back at the end */
+    char *dir;
+    int fd, fill;
+};
+
+static bool small_open(struct fixture *f, struct small *ret)
+{
+    struct small s = {.f = f, .plain = f->j, .dir = ym_asprintf("%s/small", f->dir), .fill = -1};
+    assert_int_equal(mkdir(s.dir, 0700), 0);
+    if (!tinyfs_mount(s.dir, "size=4m")) {
+        free(s.dir);
+        return false;
+    }
+    s.fd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    OK(ym_journal_open(s.fd, YM_JOURNAL_WRITE, &f->j, &f->e));
+    *ret = s;
+    return true;
+}
+
+static void small_close(struct small *s)
+{
+    ym_journal_close(s->f->j);
+    s->f->j = s->plain;
+    close(s->fill);
+    close(s->fd);
+    free(s->dir);
+}
+
+static void add_large(struct fixture *f, int n, int *ret)
+{
+    static char text[200001];
+    memset(text, 'p', sizeof text - 1);
+    struct ym_job_row r = JOB(n, .prompt = text);
+    *ret = ym_job_insert(f->j, &r, &f->e);
+}
+
 /* The commit waits for space with everything in it, and goes through once there is some. */
 static void full_disk(void **state)
 {
     struct fixture *f = *state;
-    YM_AUTOFREE char *dir = ym_asprintf("%s/small", f->dir);
-    assert_int_equal(mkdir(dir, 0700), 0);
-    if (!tinyfs_mount(dir, "size=4m"))
+    struct small s;
+    int r;
+    if (!small_open(f, &s))
         TINYFS_SKIP();
-    YM_AUTOCLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct ym_journal *plain = f->j;
-    OK(ym_journal_open(fd, YM_JOURNAL_WRITE, &f->j, &f->e));
     add(f, 1);
-    int fill = fill_disk(dir);
-    char *big = ym_alloc(200001);
-    memset(big, 'p', 200000);
+    s.fill = fill_disk(s.dir);
     OK(ym_journal_begin(f->j, &f->e));
-    struct ym_job_row r = JOB(2, .prompt = big);
-    OK(ym_job_insert(f->j, &r, &f->e));
+    add_large(f, 2, &r);
+    assert_int_equal(r, 0);
     assert_int_equal(ym_journal_commit(f->j, &f->e), -ENOSPC);
     assert_int_equal(f->e.cls, YM_LOCAL);
     assert_non_null(strstr(f->e.msg, "full"));
     assert_int_equal(ym_journal_commit(f->j, &f->e), -ENOSPC);
     add(f, 3);
-    assert_int_equal(ftruncate(fill, 0), 0);
+    assert_int_equal(ftruncate(s.fill, 0), 0);
     OK(ym_journal_commit(f->j, &f->e));
     assert_int_equal(queued(f->j), 3);
-    /* Outside a transaction a write is taken back as a whole. */
-    close(fill);
-    fill = fill_disk(dir);
-    r.id = id_of(4);
-    int res = 0;
-    for (int i = 0; res == 0 && i < 50; i++) {
-        r.id = id_of(10 + i);
-        res = ym_job_insert(f->j, &r, &f->e);
-    }
-    assert_int_equal(res, -ENOSPC);
+    small_close(&s);
+}
+
+/* Outside a transaction a write is taken back as a whole. */
+static void full_disk_between(void **state)
+{
+    struct fixture *f = *state;
+    struct small s;
+    int r = 0;
+    if (!small_open(f, &s))
+        TINYFS_SKIP();
+    s.fill = fill_disk(s.dir);
+    for (int i = 0; r == 0 && i < 50; i++)
+        add_large(f, i, &r);
+    assert_int_equal(r, -ENOSPC);
     int64_t n = queued(f->j);
-    assert_int_equal(ftruncate(fill, 0), 0);
-    OK(ym_job_insert(f->j, &r, &f->e));
+    assert_int_equal(ftruncate(s.fill, 0), 0);
+    add_large(f, 99, &r);
+    assert_int_equal(r, 0);
     assert_int_equal(queued(f->j), n + 1);
-    close(fill);
-    free(big);
-    ym_journal_close(f->j);
-    f->j = plain;
+    small_close(&s);
+}
+
+/* What is cached and unchanged needs no room: a small commit fits into the little that is left. */
+static void nearly_full_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct small s;
+    struct stat st;
+    int r;
+    if (!small_open(f, &s))
+        TINYFS_SKIP();
+    for (int i = 0; i < 4; i++) {
+        add_large(f, i, &r);
+        assert_int_equal(r, 0);
+    }
+    s.fill = fill_disk(s.dir);
+    assert_int_equal(fstat(s.fill, &st), 0);
+    assert_int_equal(ftruncate(s.fill, st.st_size - 131072), 0);
+    OK(ym_journal_begin(f->j, &f->e));
+    add(f, 9);
+    OK(ym_journal_commit(f->j, &f->e));
+    small_close(&s);
 }
 
 int main(void)
@@ -446,6 +509,8 @@ int main(void)
         T(backup),
         T(migrations_run_once),
         T(full_disk),
+        T(full_disk_between),
+        T(nearly_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
