@@ -152,7 +152,8 @@ static int before_read(struct ym_journal *j, const char *id, struct before *ret,
     int r = cur_step(&c);
     if (r <= 0)
         return r < 0 ? r : ym_fail(e, YM_BROKEN, ENOENT, "The journal has no job %s.", id);
-    ret->state = col_text(&c);
+    const char *state = col_str(&c);
+    ret->state = ym_strdup(state ? state : ""); /* NULL only without memory */
     ret->lane = col_text(&c);
     ret->blocked = col_i64(&c) != 0;
     cur_end(&c);

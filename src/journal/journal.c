@@ -141,7 +141,7 @@ static void log_prewrite(int fd, int64_t size)
 {
     enum { CHUNK = 1 << 16 };
     struct statvfs st;
-    if (fstatvfs(fd, &st) < 0 || st.f_bavail < 16 * LOG_BYTES / st.f_frsize)
+    if (fstatvfs(fd, &st) < 0 || st.f_bavail < 16UL * LOG_BYTES / st.f_frsize)
         return;
     YM_AUTOFREE char *zeros = ym_alloc(CHUNK);
     for (ssize_t n = 1; size < LOG_BYTES && n > 0; size += n)
