@@ -25,7 +25,7 @@ enum ym_journal_mode { YM_JOURNAL_WRITE, YM_JOURNAL_READ };
 int ym_journal_open(int state_fd, enum ym_journal_mode m, struct ym_journal **ret, struct ym_err *e);
 void ym_journal_close(struct ym_journal *j); /* WRITE: checkpoints; NULL is fine */
 /* WRITE: takes the write lock at once. READ: all reads until commit or rollback see one moment. */
-int ym_journal_begin(struct ym_journal *j, struct ym_err *e);
+int ym_journal_begin(struct ym_journal *j, struct ym_err *e);   /* WRITE: locks at the first write */
 /* Durable when it returns 0; then every write since begin succeeded: one that failed (with anything but
  * -ENOENT, -EEXIST) fails the commit too. -ENOSPC without such a failure leaves the transaction open:
  * free some space and commit again, or roll back. After any other error it is rolled back. */

@@ -14,7 +14,7 @@ const struct opt opts[] = {
     { "defaults.video_model", OPT_STR, 0, 0, NULL, NULL, "Model for videos.", false },
     { "defaults.audio_model", OPT_STR, 0, 0, NULL, NULL, "Model for speech and music.", false },
     { "defaults.text_model", OPT_STR, 0, 0, NULL, NULL, "Model for texts and for judging images.", false },
-    { "defaults.output_path", OPT_PATH, 0, 0, NULL, NULL, "Library that the command line uses when no other is named.", false },
+    { "defaults.output_path", OPT_PATH, 0, 0, NULL, NULL, "Folder for pictures of `ymago image` without --output-path.", false },
     { "defaults.enable_metadata", OPT_BOOL, 0, 0, "true", NULL, "Write a sidecar NAME.json beside every result.", false },
 
     { "providers.NAME.api_key", OPT_SECRET, 0, 0, NULL, NULL, "The key; api_key_file or the environment is a better place for it.", true },
@@ -76,10 +76,10 @@ const struct opt opts[] = {
 
     { "mount.settle_ms", OPT_INT, 0, 600000, "300", NULL, "Quiet time after a save before a prompt counts as finished.", false },
     { "mount.notes", OPT_BOOL, 0, 0, "true", NULL, "Show NAME.working.log while a job runs.", false },
-    { "mount.sync", OPT_BOOL, 0, 0, "false", NULL, "Write every closed file to the disk at once.", false },
+    { "mount.sync", OPT_BOOL, 0, 0, "false", NULL, "Accepted for later releases; has no effect in this one.", false },
 
-    { "history.days", OPT_INT, 0, 36500, "30", NULL, "How long replaced results are kept.", false },
-    { "history.max_bytes", OPT_INT, 0, BIG, "0", NULL, "Size of all kept results; 0 is a tenth of the disk.", false },
+    { "history.days", OPT_INT, 0, 36500, "30", NULL, "How long replaced results are kept; this release keeps all.", false },
+    { "history.max_bytes", OPT_INT, 0, BIG, "0", NULL, "Size of all kept results; this release keeps all.", false },
 
     { "net.allow_private", OPT_LIST, 0, 0, NULL, NULL, "Private addresses that may be reached, as \"host:port\".", false },
     { "net.connect_timeout_seconds", OPT_INT, 1, 600, "10", NULL, "Longest time to reach a server.", false },

@@ -4,6 +4,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define STATUS_EVERY YM_MS(100) /* it asks the journal a dozen questions */
+
 ym_mono engine_mono(struct ym_engine *e)
 {
     return e->p.clock->mono(e->p.clock->ctx);
@@ -167,8 +169,12 @@ static void round_act(struct ym_engine *e)
 static void round_commit(struct ym_engine *e)
 {
     struct ym_err err;
-    if (e->status_dirty)
+    if (e->status_dirty && engine_mono(e).ns >= e->status_next.ns) {
         status_refresh(e);
+        e->status_next = ym_mono_add(engine_mono(e), STATUS_EVERY);
+    } else if (e->status_dirty) {
+        engine_at(e, e->status_next);
+    }
     if (!ym_journal_dirty(e->p.journal)) {
         ym_journal_rollback(e->p.journal);
         return;

@@ -30,7 +30,9 @@ struct lane { /* "provider/model": what is limited and counted together */
     char *name, *provider;
     const struct ym_driver *driver; /* NULL: no such driver in this program any more */
     struct limit limit;
-    int running, concurrency, daily_limit;
+    int running;          /* requests on the wire, computations under way */
+    int open;             /* attempts not ended: also those whose reply is being stored */
+    int concurrency, daily_limit;
     int64_t queued;
     ym_wall earliest;     /* run_at of the next queued job */
     ym_mono wait_until;   /* told or chosen to wait */
@@ -105,6 +107,7 @@ struct ym_engine {
     void *on_event_ctx;
     struct live { struct live *next; struct ym_id job; double progress; char detail[160]; } *lives;
     bool status_dirty;
+    ym_mono status_next;           /* not refreshed before */
 };
 
 /* ---- engine.c ---- */

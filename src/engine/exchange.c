@@ -101,10 +101,33 @@ static int exchange_body(void *ctx, const void *data, size_t len, struct ym_err 
     return receive_body(&x->rx, data, len, err);
 }
 
+struct off_wire { /* posted at once, while a worker still stores the reply */
+    struct ym_msg msg;
+    struct run *run;
+};
+
+static void off_wire_free(struct ym_msg *m)
+{
+    free(m);
+}
+
+static void off_wire_run(void *owner, struct ym_msg *m)
+{
+    struct ym_engine *e = owner;
+    struct run *run = ((struct off_wire *)m)->run; /* its exchange is not back yet, so it is there */
+    if (run->inflight == 1 && !run->ended && run->nx.nhttp == 1)
+        run_off_wire(run);
+    e->status_dirty = true;
+    free(m);
+}
+
 static void exchange_done(void *ctx, const struct ym_net_result *r)
 {
     struct exchange *x = ctx;
     x->rx.result = *r;
+    struct off_wire *o = ym_alloc(sizeof(*o));
+    *o = (struct off_wire){.msg = {.run = off_wire_run, .drop = off_wire_free}, .run = x->run};
+    ym_inbox_post(x->run->e->in, &o->msg);
     x->msg = (struct ym_msg){.run = exchange_finish, .drop = exchange_drop};
     ym_pool_post(x->run->e->p.pool, &x->msg, true);
 }
@@ -218,6 +241,10 @@ static void exchange_go(struct ym_engine *e, void *ctx)
 void exchange_all(struct ym_engine *e, struct run *run)
 {
     ym_assert(run->nx.nhttp >= 1 && run->nx.nhttp <= YM_COUNT(run->nx.http));
+    if (run->off_wire) {
+        run->off_wire = false;
+        run->lane->running++;
+    }
     for (unsigned i = 0; i < run->nx.nhttp; i++)
         engine_after_commit(e, exchange_go, exchange_new(e, run, &run->nx.http[i]));
 }

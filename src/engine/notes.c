@@ -138,6 +138,8 @@ static bool still_true(struct ym_engine *e, const struct note *n)
 {
     struct ym_job_row r;
     struct slot_list l;
+    if (!n->job.s[0]) /* of cost/budget.toml */
+        return e->status.budget_error[0] != 0;
     bool failed = ym_job_get(e->p.journal, n->job.s, &r) == 0, named = false;
     if (failed) {
         failed = r.state != YM_JOB_DONE && r.state != YM_JOB_STORED && r.cls != YM_OK;
@@ -273,7 +275,7 @@ void note_budget(struct ym_engine *e, const struct ym_err *err)
     n->prompt = ym_strdup(BUDGET_FILE);
     n->kind = ym_strdup("error");
     n->text = ym_asprintf("%s\nThe values that were in force stay in force. Edit cost/budget.toml and save it.\n", err->msg);
-    note_start(e, n);
+    note_queue(e, n);
 }
 
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h)

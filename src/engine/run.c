@@ -34,13 +34,22 @@ static void run_free(struct run *run)
     free(run);
 }
 
+/* Nothing of it is on the wire any more: another may be sent. */
+void run_off_wire(struct run *run)
+{
+    if (!run->off_wire)
+        run->lane->running--;
+    run->off_wire = true;
+}
+
 /* Ends the run; it is freed once nothing of it is under way. */
 void run_end(struct ym_engine *e, struct run *run)
 {
     if (run->ended)
         return;
     run->ended = true;
-    run->lane->running--;
+    run_off_wire(run);
+    run->lane->open--;
     e->status_dirty = true;
 }
 
@@ -202,6 +211,7 @@ void run_resume(struct ym_engine *e, struct ym_job_row *r)
     struct ym_attempt_row a;
     struct run *run = run_new(e, r, lane_get(e, r->lane));
     run->lane->running++;
+    run->lane->open++;
     if (ym_attempt_open_of(e->p.journal, r->id.s, &a) == 0) {
         run->attempt = a.id;
         run->reserved = a.reserved;

@@ -21,6 +21,7 @@ struct run {
     struct received media[RECEIVE_MEDIA];
     unsigned nmedia;             /* complete, of this attempt */
     bool waiting, ended;
+    bool off_wire;               /* its reply has arrived: the lane has sent the next already */
     ym_mono wake;
     atomic_bool cancelled;       /* read by workers */
 };
@@ -30,6 +31,7 @@ void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep);
 void run_fail(struct ym_engine *e, struct run *run, struct ym_err *err);
 void run_finish(struct ym_engine *e, struct run *run);
 void run_end(struct ym_engine *e, struct run *run);
+void run_off_wire(struct run *run);
 void run_reap(struct ym_engine *e);
 
 /* exchange.c: run->nx is carried out after this round's commit. */

@@ -4,6 +4,8 @@
 /* Below this much free space nothing new is bought: what comes back could not be kept. */
 #define STORE_LEAST (INT64_C(64) << 20)
 #define DEFAULT_CONCURRENCY 4
+/* Replies may be stored while the next are on the wire, but not without bound. */
+#define BACKLOG(concurrency) (4 * (concurrency) + 8)
 #define EDIT_LONGEST YM_SEC(60) /* nothing queued waits longer for an edit of its prompt to end */
 
 static void lane_configure(struct ym_engine *e, struct lane *l)
@@ -207,6 +209,7 @@ static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
     job_to(e, r, JE_CLAIMED);
     limit_take(&l->limit, engine_mono(e));
     l->running++;
+    l->open++;
     run_start(e, r, l, a.id, reserve);
 }
 
@@ -255,7 +258,7 @@ static bool lane_claim(struct ym_engine *e, struct lane *l)
 
 static void lane_run(struct ym_engine *e, struct lane *l)
 {
-    while (l->queued > 0 && l->running < l->concurrency) {
+    while (l->queued > 0 && l->running < l->concurrency && l->open < BACKLOG(l->concurrency)) {
         ym_wall now = engine_wall(e);
         if (l->earliest.ms > now.ms) {
             if (l->earliest.ms != INT64_MAX)

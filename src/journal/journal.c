@@ -77,6 +77,8 @@ static int db_open(struct ym_journal *j, struct ym_err *e)
         return sql_fail(j, rc, e);
     sqlite3_extended_result_codes(j->db, 1);
     sqlite3_db_config(j->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* One plan a query: else each bind beside a partial index prepares the statement again. */
+    sqlite3_db_config(j->db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     return sql_exec(j, set_both, e);
 }
 

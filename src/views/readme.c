@@ -25,7 +25,7 @@ static const char text[] =
     "|\n"
     "| to allow what is held | rename `lighthouse.held.log` to `lighthouse.approved.log`: it "
     "approves the amount stated there |\n"
-    "| to see what is going on | `STATUS.txt`, `cost/today.txt`, `.ymago/queue/` |\n"
+    "| to see what is going on | `STATUS.txt`, `cost/today.txt`, `.ymago/events.log` |\n"
     "| to set limits | edit `cost/budget.toml` |\n"
     "| to stop for a while | `echo pause > .ymago/ctl`, later `resume` (also: `cancel P`, `retry "
     "P`, `approve P USD`) |\n"

@@ -18,10 +18,12 @@ struct entry {
     int again_idx;
     ym_mono due, first; /* first: when this gesture began */
     ym_mono saved;      /* last save, for typing; 0 = none */
+    bool would_pay;     /* it was read, and waits only for its writer to finish other files */
 };
 
 struct writer { /* what a process did lately */
     pid_t pid;
+    int open;           /* files it has open for writing */
     ym_mono created[2];
     char *paths[2];     /* of the two last creations */
 };
@@ -29,6 +31,7 @@ struct writer { /* what a process did lately */
 struct settle {
     struct entry *table[TABLE];
     int entries, armed, inspecting;
+    int writing;                 /* files open for writing, of all processes */
     ym_mono next;                /* earliest due */
     struct writer writers[64];
     unsigned writer_at;
@@ -129,6 +132,8 @@ static struct writer *writer_get(struct ym_engine *e, pid_t pid, bool make)
     if (!make)
         return NULL;
     struct writer *w = &s->writers[s->writer_at++ % YM_COUNT(s->writers)];
+    for (size_t i = 0; w->open > 0 && i < YM_COUNT(s->writers); i++)
+        w = &s->writers[s->writer_at++ % YM_COUNT(s->writers)];
     free(w->paths[0]);
     free(w->paths[1]);
     *w = (struct writer){.pid = pid};
@@ -149,11 +154,8 @@ void settle_created(struct ym_engine *e, const char *path, pid_t pid)
 
 static bool writes_another(struct ym_engine *e, const struct entry *self)
 {
-    for (int i = 0; i < TABLE; i++)
-        for (struct entry *x = e->settle->table[i]; x; x = x->next)
-            if (x != self && x->pid == self->pid && x->writers > 0)
-                return true;
-    return false;
+    struct writer *w = writer_get(e, self->pid, false);
+    return w && w->open > self->writers;
 }
 
 static bool created_another(struct ym_engine *e, const struct entry *self)
@@ -197,6 +199,9 @@ void settle_opened(struct ym_engine *e, const char *path, pid_t pid)
     struct entry *x = entry_get(e, path);
     x->writers++;
     x->pid = pid;
+    e->settle->writing++;
+    if (pid > 0)
+        writer_get(e, pid, true)->open++;
     pthread_mutex_unlock(&e->look);
 }
 
@@ -221,8 +226,13 @@ void settle_closed(struct ym_engine *e, const char *path, bool dirty, bool follo
             settle_arm(e, path, WHY_WRITE, YM_MS(ym_config_int(e->config, "mount.settle_ms")), -1);
         return;
     }
-    if (x->writers > 0)
+    if (x->writers > 0) {
+        struct writer *w = writer_get(e, x->pid, false);
         x->writers--;
+        e->settle->writing--;
+        if (w && w->open > 0)
+            w->open--;
+    }
     if (dirty && follow) {
         if (!x->armed)
             x->first = engine_mono(e);
@@ -258,7 +268,7 @@ bool settle_postpone(struct ym_engine *e, const char *path)
     pthread_mutex_lock(&e->look);
     struct entry *x = *entry_at(e, path);
     if (x && x->pid > 0 && ym_mono_add(x->first, SETTLE_MAX).ns > now.ns)
-        put_off = writes_another(e, x) || created_another(e, x);
+        put_off = x->would_pay = writes_another(e, x) || created_another(e, x);
     pthread_mutex_unlock(&e->look);
     return put_off;
 }
@@ -269,6 +279,8 @@ bool settle_open_reference(struct ym_engine *e, const char *prompt)
     size_t dir = base ? (size_t)(base - prompt) + 1 : 0;
     struct ym_name p, n;
     bool open = false;
+    if (e->settle->writing == 0)
+        return false;
     ym_name_classify(prompt + dir, &p);
     pthread_mutex_lock(&e->look);
     for (int i = 0; i < TABLE && !open; i++)
@@ -287,11 +299,15 @@ static bool entry_due(struct ym_engine *e, struct entry *x, ym_mono now)
 {
     if (!x->armed || x->inspecting || x->writers > 0)
         return false;
+    if (x->due.ns <= now.ns && x->would_pay && ym_mono_add(x->first, SETTLE_MAX).ns > now.ns &&
+        (writes_another(e, x) || created_another(e, x)))
+        due_at(e, x, ym_mono_add(now, YM_MS(250))); /* its writer goes on: not read again for that */
     if (x->due.ns > now.ns) {
         if (x->due.ns < e->settle->next.ns)
             e->settle->next = x->due;
         return false;
     }
+    x->would_pay = false;
     return true;
 }
 
