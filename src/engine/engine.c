@@ -173,6 +173,7 @@ static void round_commit(struct ym_engine *e)
         status_refresh(e);
         e->status_next = ym_mono_add(engine_mono(e), STATUS_EVERY);
     } else if (e->status_dirty) {
+        status_show(e);
         engine_at(e, e->status_next);
     }
     if (!ym_journal_dirty(e->p.journal)) {

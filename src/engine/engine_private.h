@@ -215,7 +215,8 @@ void notes_free(struct ym_engine *e);
 /* ---- wait.c, status.c ---- */
 void waiters_check(struct ym_engine *e);
 void waiters_drop(struct ym_engine *e);
-void status_refresh(struct ym_engine *e);
+void status_refresh(struct ym_engine *e); /* asks the journal */
+void status_show(struct ym_engine *e);    /* counts and flags as they are */
 bool engine_idle(struct ym_engine *e);
 
 /* ---- recover.c ---- */

@@ -74,10 +74,15 @@ void status_refresh(struct ym_engine *e)
     snprintf(s.mountpoint, sizeof(s.mountpoint), "%s", e->p.mountpoint ? e->p.mountpoint : "");
     snprintf(s.socket, sizeof(s.socket), "%s", e->p.socket ? e->p.socket : "");
     e->status = s;
-    pthread_mutex_lock(&e->look);
-    e->shown = s;
-    pthread_mutex_unlock(&e->look);
     e->status_dirty = false;
+    status_show(e);
+}
+
+void status_show(struct ym_engine *e)
+{
+    pthread_mutex_lock(&e->look);
+    e->shown = e->status;
+    pthread_mutex_unlock(&e->look);
 }
 
 void ym_engine_status(struct ym_engine *e, struct ym_status *ret)
