@@ -12,10 +12,15 @@ import rig  # noqa: E402
 TEST_SECONDS = 90 * rig.SLOW
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "seconds(n): how long a test may take, where that is more than usual")
+
+
 @pytest.fixture(autouse=True)
-def rescue_timer():
+def rescue_timer(request):
     """A daemon that does not answer must fail the test, not hang it."""
-    timer = threading.Timer(TEST_SECONDS, rig.rescue_all)
+    longer = request.node.get_closest_marker("seconds")
+    timer = threading.Timer(longer.args[0] * rig.SLOW if longer else TEST_SECONDS, rig.rescue_all)
     timer.daemon = True
     timer.start()
     yield

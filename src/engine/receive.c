@@ -156,6 +156,17 @@ static void media_finish(struct received *m, struct ym_err *e)
         m->is_media = false;
 }
 
+/* Providers echo keys back, also escaped, so that only the parsed text shows them. As deep as JSON may
+ * be nested here. */
+static void strings_mask(cJSON *v)
+{
+    for (; v; v = v->next) {
+        if (cJSON_IsString(v))
+            ym_secret_mask(v->valuestring, strlen(v->valuestring));
+        strings_mask(v->child);
+    }
+}
+
 static void document_finish(struct receive *r)
 {
     if (r->sieve) {
@@ -170,6 +181,7 @@ static void document_finish(struct receive *r)
     } else if (r->text.len) {
         ym_json_parse(r->text.data, r->text.len, TEXT_MAX, &r->json, NULL); /* an error page may be anything */
     }
+    strings_mask(r->json);
     if (r->text.len)
         ym_secret_mask(r->text.data, r->text.len);
 }

@@ -127,6 +127,7 @@ class Generation:
         self.pictures = int(model.makes_images and "IMAGE" in self.asked)
         self.thoughts = self.config.get("thinkingConfig", {}).get("includeThoughts", False)
         self.text_after = False
+        self.made = []
 
     def size(self):
         image = self.config.get("imageConfig", {})
@@ -158,7 +159,9 @@ class Generation:
         if "TEXT" in self.asked:
             out.append({"text": self.words()})
         for i in range(self.pictures):
-            out.append(self.blob(self.draw(f"final{i}"), self.model.mime))
+            final = self.draw(f"final{i}")
+            self.made.append(hashlib.blake2b(final, digest_size=32).hexdigest())
+            out.append(self.blob(final, self.model.mime))
         if self.text_after:
             out.append({"text": "I hope that you like it."})
         if self.model.thinks and out:
@@ -292,6 +295,7 @@ class Gemini:
                         "may not exist.")
         x.prompt = " ".join(p["text"] for p in request["contents"][-1]["parts"] if "text" in p)
         x.generation = Generation(model, request, self.seed_bytes(x, request), self.options.shrink)
+        x.made = x.generation.made
         return x.generation.answer()
 
     def seed_bytes(self, x, request):

@@ -10,7 +10,8 @@ Control (never counted, no key needed):
     POST   /_fake/script   a list of behaviours, appended to those that wait
     DELETE /_fake/script   forgets them
     POST   /_fake/reset    forgets behaviours and counts
-    GET    /_fake/stats    counts and, without ?log=0, every request seen
+    GET    /_fake/stats    counts and, without ?log=0, every request seen and, by prompt, the digests
+                           (BLAKE2b-256) of what was made for it
 
 A behaviour is an object {"do": KIND, ...}. Each billable request that is *valid* takes the first one
 that fits. Common keys: "match" (regular expression searched in the prompt), "times" (default 1; -1 =
@@ -76,6 +77,7 @@ class Exchange:
         self.headers = handler.headers
         self.prompt = None  # set by the service for what can be billed
         self.behaviour = None
+        self.made = []      # BLAKE2b-256 of the media in the answer
 
 
 class State:
@@ -95,6 +97,7 @@ class State:
             self.counts = collections.Counter(in_flight=running)
             self.by_prompt = collections.Counter()
             self.paid_by_prompt = collections.Counter()
+            self.made = collections.defaultdict(list)
             self.sent_at = []
             self.log = collections.deque(maxlen=self.keep)
 
@@ -128,10 +131,11 @@ class State:
             self.by_prompt[prompt] += 1
             self.sent_at.append(at)
 
-    def billed(self, prompt):
+    def billed(self, prompt, made):
         with self.lock:
             self.counts["paid"] += 1
             self.paid_by_prompt[prompt] += 1
+            self.made[prompt] += (m for m in made if m not in self.made[prompt])
 
     def stats(self, with_log):
         names = ("connections", "requests", "generations_asked", "paid", "refused", "in_flight",
@@ -142,6 +146,7 @@ class State:
                        sent_at=list(self.sent_at), script_left=len(self.script))
             if with_log:
                 out["log"] = list(self.log)
+                out["made"] = dict(self.made)
         return out
 
 
@@ -268,7 +273,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = server.altered(x, answer)
         if answer.paid:
             entry["paid"] = True
-            state.billed(x.prompt)
+            state.billed(x.prompt, x.made)
         server.wait_latency(self)  # whoever leaves meanwhile has paid
         return answer
 

@@ -126,6 +126,17 @@ static void a_part_in_staging_is_worthless(void **state)
     assert_int_equal(count_names(r->base.s.staging_fd, ".part"), 0);
 }
 
+/* A sidecar's text, or a copy, that was complete but not in its place yet. */
+static void texts_on_their_way_are_removed(void **state)
+{
+    struct rig *r = *state;
+    rig_kill(r);
+    file_put(r->base.s.staging_fd, "01ARZ3NDEKTSV4RRFFQ69G5FAV.0.0.whole", "{}");
+    rig_start(r);
+    rig_idle(r);
+    assert_int_equal(count_names(r->base.s.staging_fd, "."), 0);
+}
+
 /* Died between the rename into place and its record. */
 static void placed_but_not_recorded(void **state)
 {
@@ -324,6 +335,7 @@ int main(void)
         T(accepted_is_reattached),
         T(complete_bytes_in_staging_are_adopted),
         T(a_part_in_staging_is_worthless),
+        T(texts_on_their_way_are_removed),
         T(placed_but_not_recorded),
         T(prompts_saved_meanwhile_are_found),
         T(first_mount_starts_nothing),
