@@ -36,7 +36,9 @@ int place_child(struct ym_fs *f, struct node *parent, const char *name, struct p
 }
 
 /* An unlinked file is reached through a descriptor of one of its handles. The copy is ours: the
- * handle may be closed, and its number given to another file, at any time. */
+ * handle may be closed, and its number given to another file, at any time. Without one: ESTALE, at
+ * which the kernel looks the name up once more, so that who opens a file while it is replaced gets
+ * the new one. */
 static int place_by_handle(struct ym_fs *f, struct node *n, struct place *ret)
 {
     int fd = -1;
@@ -46,7 +48,7 @@ static int place_by_handle(struct ym_fs *f, struct node *n, struct place *ret)
             fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
     pthread_mutex_unlock(&f->nodes.lock);
     if (fd < 0)
-        return -ENOENT;
+        return -ESTALE;
     ret->owned = fd;
     ret->dir = AT_FDCWD;
     ret->nofollow = 0;
