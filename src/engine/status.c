@@ -85,8 +85,64 @@ void status_show(struct ym_engine *e)
     pthread_mutex_unlock(&e->look);
 }
 
+/* ---- asked for from another thread: sums are made then, so that what is shown is true ---- */
+struct fresh {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool over, left; /* left: the asker gave up */
+};
+
+static void fresh_make(struct ym_engine *e, void *ctx)
+{
+    (void)ctx;
+    if (e->status_dirty)
+        status_refresh(e);
+}
+
+static void fresh_free(struct fresh *f)
+{
+    pthread_mutex_destroy(&f->lock);
+    pthread_cond_destroy(&f->done);
+    free(f);
+}
+
+static void fresh_made(void *ctx, bool ok)
+{
+    struct fresh *f = ctx;
+    (void)ok;
+    pthread_mutex_lock(&f->lock);
+    f->over = true;
+    bool left = f->left;
+    pthread_cond_signal(&f->done);
+    pthread_mutex_unlock(&f->lock);
+    if (left)
+        fresh_free(f);
+}
+
+static void fresh_wait(struct ym_engine *e)
+{
+    struct timespec until;
+    struct fresh *f = ym_alloc(sizeof(*f));
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->done, NULL);
+    ym_engine_post(e, fresh_make, fresh_made, f);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    pthread_mutex_lock(&f->lock);
+    int r = 0;
+    while (!f->over && r == 0)
+        r = pthread_cond_timedwait(&f->done, &f->lock, &until);
+    bool over = f->over;
+    f->left = !over;
+    pthread_mutex_unlock(&f->lock);
+    if (over)
+        fresh_free(f);
+}
+
 void ym_engine_status(struct ym_engine *e, struct ym_status *ret)
 {
+    if (e->started && !pthread_equal(pthread_self(), e->thread))
+        fresh_wait(e); /* bounded; a busy engine's last word is shown instead */
     pthread_mutex_lock(&e->look);
     *ret = e->shown;
     pthread_mutex_unlock(&e->look);
