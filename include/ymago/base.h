@@ -54,6 +54,8 @@ ym_mono ym_mono_now(void);
 ym_wall ym_wall_now(void);
 /* "2026-11-20T10:15:02.123Z"; `out` takes 32 bytes. */
 const char *ym_wall_iso(ym_wall t, char out[static 32]);
+/* Reads that form, with or without the fraction. -EINVAL. */
+int ym_wall_parse(const char *s, ym_wall *ret);
 /* Local calendar day "2026-11-20" and month "2026-11" of t. */
 const char *ym_wall_day(ym_wall t, char out[static 16]);
 const char *ym_wall_month(ym_wall t, char out[static 16]);

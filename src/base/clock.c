@@ -1,4 +1,5 @@
 /* Clocks and calendar days. */
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <ymago/base.h>
@@ -65,6 +66,23 @@ const char *ym_wall_iso(ym_wall t, char out[static 32])
              (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
              (unsigned)(ms - (int64_t)s * 1000) % 1000);
     return out;
+}
+
+int ym_wall_parse(const char *s, ym_wall *ret)
+{
+    struct tm tm = {0};
+    int used = 0, ms = 0, n = 0;
+    if (sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec, &used) != 6 || used != 19)
+        return -EINVAL;
+    if (sscanf(s + used, ".%3d%n", &ms, &n) == 1 && n == 4)
+        used += n;
+    if (strcmp(s + used, "Z") != 0 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || ms < 0)
+        return -EINVAL;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    ret->ms = (int64_t)timegm(&tm) * 1000 + ms;
+    return 0;
 }
 
 const char *ym_wall_day(ym_wall t, char out[static 16])

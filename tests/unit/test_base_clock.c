@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <errno.h>
 #include <time.h>
 
 static void iso_texts(void **state)
@@ -23,6 +24,31 @@ static void set_zone(const char *zone)
 {
     setenv("TZ", zone, 1);
     tzset();
+}
+
+static void iso_texts_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms; /* -1 = refused */
+    } cases[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-20T10:15:02.123Z", 1795169702123},
+        {"2026-11-20T10:15:02Z", 1795169702000},
+        {"2090-01-01T00:00:00Z", 3786912000000},
+        {"2026-11-20T10:15:02", -1},
+        {"2026-11-20", -1},
+        {"2026-13-20T10:15:02Z", -1},
+        {"2026-11-20T10:15:02.1Z", -1},
+        {"2026-11-20T10:15:02Zx", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < YM_COUNT(cases); i++) {
+        ym_wall t = {-1};
+        assert_int_equal(ym_wall_parse(cases[i].text, &t), cases[i].ms < 0 ? -EINVAL : 0);
+        assert_int_equal(t.ms, cases[i].ms);
+    }
 }
 
 static void days_are_local(void **state)
@@ -83,7 +109,7 @@ static void clocks_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(iso_texts),  cmocka_unit_test(days_are_local),
+        cmocka_unit_test(iso_texts),  cmocka_unit_test(iso_texts_are_read), cmocka_unit_test(days_are_local),
         cmocka_unit_test(midnights),  cmocka_unit_test(local_midnights),
         cmocka_unit_test(clocks_run),
     };
