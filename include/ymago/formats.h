@@ -50,6 +50,13 @@ struct ym_span {
 int ym_front_matter(const char *text, size_t len, struct ym_span *ret_head,
                     struct ym_span *ret_body, struct ym_err *e);
 
+/* Parameter lines as AUTOMATIC1111's programs print them below a prompt: "Negative prompt: ..." (may
+ * go on for several lines) and a last line "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size:
+ * 512x512, ...". True when the text ends in one of them: *ret_prompt is what stands before, *ret an
+ * object of those that are known here, by our names (negative_prompt steps sampler cfg_scale seed width
+ * height clip_skip strength), unchecked. ret_prompt lies in text and may be where text came from. */
+bool ym_parameter_lines(const char *text, size_t len, struct ym_span *ret_prompt, cJSON **ret);
+
 /* ---- TOML 1.0 by toml++ (the one C++ file): dates become strings. At most 1 MiB.
  * -EINVAL names line and column. *ret_where may be NULL. */
 int ym_toml_parse(const char *text, size_t len, cJSON **ret, struct ym_where *ret_where,
