@@ -1,21 +1,27 @@
 /* The birth of a job: its row, its price, what holds it, where it waits. */
 #include "engine_private.h"
 
+static int priority_of(const cJSON *fields)
+{
+    const char *word = ym_json_str_or(fields, "priority", "normal");
+    return strcmp(word, "high") == 0 ? 1 : strcmp(word, "low") == 0 ? -1 : 0;
+}
+
 static void row_fields(struct ym_engine *e, struct ym_job_row *r, const struct birth *b)
 {
     ym_wall now = engine_wall(e);
     r->queued_at = r->run_at = now;
     r->folder = ym_strdup(b->folder);
     r->origin = ym_strdup(b->origin);
-    r->priority = (int)ym_json_int_or(b->fields, "priority", 0);
+    r->priority = priority_of(b->fields);
     r->max_usd = (ym_money){-1};
     r->est = (struct ym_estimate){{-1}, {-1}, {-1}};
     const cJSON *max = ym_json_get(b->fields, "max_usd");
     if (cJSON_IsNumber(max))
         ym_money_from_double(max->valuedouble, &r->max_usd);
-    int64_t not_before = ym_json_int_or(b->fields, "not_before", 0);
-    if (not_before > now.ms)
-        r->run_at.ms = not_before;
+    ym_wall not_before;
+    if (ym_wall_parse(ym_json_str_or(b->fields, "not_before", ""), &not_before) == 0 && not_before.ms > now.ms)
+        r->run_at = not_before;
 }
 
 /* A text that cannot be sent is a job all the same: failed, with a note, found by its name. */

@@ -74,10 +74,32 @@ static int text_check(const struct ym_file_facts *file, struct ym_err *err)
     return 0;
 }
 
+/* A text with another program's parameter lines below it: what they say comes between the folder's
+ * defaults and the front matter. Which keys that were is kept, as not every model takes them. */
+static int parameters_parse(struct facts *f, struct ym_span *body, cJSON **fields)
+{
+    YM_AUTOJSON cJSON *raw = NULL, *own = NULL;
+    if (!ym_parameter_lines(body->s, body->len, body, &raw))
+        return 0;
+    int r = ym_fields_check(raw, "parameter lines", &own, &f->err);
+    if (r < 0)
+        return r;
+    cJSON *merged = ym_fields_merge(*fields, own), *names = cJSON_CreateArray();
+    const cJSON *k;
+    cJSON_ArrayForEach(k, own)
+        if (strcmp(k->string, "seed") != 0 && strcmp(k->string, "negative_prompt") != 0)
+            cJSON_AddItemToArray(names, cJSON_CreateString(k->string));
+    cJSON_Delete(*fields);
+    cJSON_DeleteItemFromObjectCaseSensitive(merged, RESOLVE_OPTIONAL);
+    cJSON_AddItemToObject(merged, RESOLVE_OPTIONAL, names);
+    *fields = merged;
+    return 0;
+}
+
 static int text_parse(struct facts *f, const cJSON *folder_fields)
 {
     struct ym_span head, body;
-    YM_AUTOJSON cJSON *raw = NULL, *own = NULL;
+    YM_AUTOJSON cJSON *raw = NULL, *own = NULL, *lower = cJSON_Duplicate(folder_fields, true);
     int r = ym_front_matter(f->file.bytes, f->file.len, &head, &body, &f->err);
     if (r < 0)
         return r;
@@ -85,7 +107,9 @@ static int text_parse(struct facts *f, const cJSON *folder_fields)
         return r;
     if (raw && (r = ym_fields_check(raw, "front matter", &own, &f->err)) < 0)
         return r;
-    f->fields = ym_fields_merge(folder_fields, own);
+    if ((r = parameters_parse(f, &body, &lower)) < 0)
+        return r;
+    f->fields = ym_fields_merge(lower, own);
     size_t len = body.len;
     const char *text = ym_text_trim(body.s, &len);
     const char *in_front = ym_json_str(f->fields, "prompt");
@@ -231,7 +255,7 @@ static void inspect_work(void *ctx)
             r = f->name.cls == YM_NM_DOCUMENT ? document_parse(f, d.fields) : text_parse(f, d.fields);
         if (r == 0 && !f->blank && f->kind != YM_KIND_NONE)
             r = refs_read(f);
-        if (f->file.bytes)
+        if (f->file.bytes && f->kind != YM_KIND_NONE) /* a plain document has no identity */
             identify(f, defaults);
         ym_assert(r == 0 || f->err.cls != YM_OK);
     }

@@ -90,6 +90,9 @@ const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char
 bool intake_reprice(struct ym_engine *e, struct ym_job_row *r); /* false: still no price */
 
 /* ---- enqueue.c ---- */
+/* In fields: names of those that the model may leave out. No field of the table is called so. */
+#define RESOLVE_OPTIONAL "(optional)"
+
 struct birth {
     const struct ym_driver *driver; /* NULL: the request is wrong, err says why */
     struct ym_request *req;

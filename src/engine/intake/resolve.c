@@ -82,7 +82,7 @@ static int model_default(const struct ym_engine *e, enum ym_kind kind, const str
 int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
                   const struct ym_driver **ret_driver, char **ret_model, struct ym_err *err)
 {
-    const char *name = ym_json_str(fields, "model"), *provider = ym_json_str(fields, "provider");
+    const char *name = ym_fields_model(fields, kind), *provider = ym_json_str(fields, "provider");
     const struct ym_driver *d = NULL;
     const char *model = NULL;
     int r;
@@ -162,6 +162,16 @@ static int declared(const struct ym_engine *e, const cJSON *fields, const char *
                    field, ym_text_show(want, shown, sizeof(shown)), section);
 }
 
+/* Settings that were pasted along with a text and that this model does not know are left out. */
+static bool optional_dropped(const cJSON *fields, struct ym_request *q)
+{
+    const cJSON *name;
+    int before = cJSON_GetArraySize(q->params);
+    cJSON_ArrayForEach(name, ym_json_get(fields, RESOLVE_OPTIONAL))
+        cJSON_DeleteItemFromObjectCaseSensitive(q->params, name->valuestring);
+    return cJSON_GetArraySize(q->params) < before;
+}
+
 int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, const cJSON *fields,
                     const struct ym_ref *refs, size_t nrefs, int64_t variation,
                     const struct ym_driver **ret_driver, struct ym_request *ret, struct ym_err *err)
@@ -189,6 +199,10 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     r = prompt_fits(&call, err);
     if (r == 0)
         r = (*ret_driver)->check(&call, err);
+    if (r < 0 && optional_dropped(fields, &q)) {
+        err->cls = YM_OK;
+        r = (*ret_driver)->check(&call, err);
+    }
     if (r < 0) {
         ym_request_fini(&q);
         return r;
