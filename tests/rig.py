@@ -355,6 +355,7 @@ class Library:
         self.noticed()
 
         def quiet():
+            assert self.mounted() and (not self.process or self.process.poll() is None), self.log()
             s = self.status()
             busy = s["settling"] or s["scan"]["running"] or s["jobs"]["queued"] or s["jobs"]["running"]
             return None if busy else s
