@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -56,14 +57,27 @@ static void hook_engine_end(void *handle)
     wire_stop(handle, YM_SEC(30));
 }
 
+/* The library that is mounted at dir, as the mount itself says; dir when it does not. */
+static char *library_of(const char *dir)
+{
+    YM_AUTOFREE char *text = NULL;
+    YM_AUTOJSON cJSON *status = NULL;
+    size_t len = 0;
+    YM_AUTOCLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && ym_read_whole(fd, ".ymago/status.json", 1 << 20, &text, &len) == 0)
+        ym_json_parse(text, len, 1 << 20, &status, NULL);
+    return ym_strdup(ym_json_str_or(status, "library", dir));
+}
+
 /* Returns once the engine has let go of the library, so that what follows finds a plain folder. */
 static int hook_umount(const char *dir, bool lazy, struct ym_err *e)
 {
     struct ym_store s;
     struct timespec nap = {.tv_nsec = 20000000};
+    YM_AUTOFREE char *library = library_of(dir);
     int r = ym_fs_umount(dir, lazy, e);
-    if (r < 0 || ym_store_open(dir, false, &s, NULL) < 0)
-        return r; /* a library elsewhere: its engine ends by itself */
+    if (r < 0 || ym_store_open(library, false, &s, NULL) < 0)
+        return r;
     for (int i = 0; i < 2000 && ym_store_holder(&s) != 0; i++)
         nanosleep(&nap, NULL);
     ym_store_close(&s);
