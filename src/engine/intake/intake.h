@@ -32,7 +32,10 @@ void settle_arm(struct ym_engine *e, const char *path, unsigned why, ym_dur in, 
 void settle_opened(struct ym_engine *e, const char *path, pid_t pid);
 void settle_closed(struct ym_engine *e, const char *path, bool dirty, bool follow);
 void settle_created(struct ym_engine *e, const char *path, pid_t pid);
+void settle_unlinked(struct ym_engine *e, const char *path);
 void settle_renamed(struct ym_engine *e, const char *from, const char *to);
+void settle_exchanged(struct ym_engine *e, const char *a, const char *b);
+void settle_folder_renamed(struct ym_engine *e, const char *from);
 /* The name would pay: true when the process that wrote it is still writing other files of the
  * library; it is looked at again then. */
 bool settle_postpone(struct ym_engine *e, const char *path);

@@ -247,9 +247,31 @@ void settle_closed(struct ym_engine *e, const char *path, bool dirty, bool follo
     pthread_mutex_unlock(&e->look);
 }
 
-/* Open writers go along with the file. */
+/* The file that is being written left the name: its close will not name it any more. Under e->look. */
+static void writers_forget(struct ym_engine *e, struct entry *x)
+{
+    struct writer *w = writer_get(e, x->pid, false);
+    e->settle->writing -= x->writers;
+    if (w)
+        w->open = w->open > x->writers ? w->open - x->writers : 0;
+    x->writers = 0;
+    if (x->armed)
+        due_at(e, x, x->due);
+}
+
+void settle_unlinked(struct ym_engine *e, const char *path)
+{
+    pthread_mutex_lock(&e->look);
+    struct entry *x = *entry_at(e, path);
+    if (x && x->writers > 0)
+        writers_forget(e, x);
+    pthread_mutex_unlock(&e->look);
+}
+
+/* Open writers go along with the file; those of a file that it replaces stay with that one. */
 void settle_renamed(struct ym_engine *e, const char *from, const char *to)
 {
+    settle_unlinked(e, to);
     pthread_mutex_lock(&e->look);
     struct entry *x = *entry_at(e, from);
     if (x && (x->writers > 0 || x->pid)) {
@@ -258,6 +280,31 @@ void settle_renamed(struct ym_engine *e, const char *from, const char *to)
         y->pid = x->pid;
         x->writers = 0;
     }
+    pthread_mutex_unlock(&e->look);
+}
+
+void settle_exchanged(struct ym_engine *e, const char *a, const char *b)
+{
+    pthread_mutex_lock(&e->look);
+    struct entry *x = entry_get(e, a), *y = entry_get(e, b);
+    int writers = x->writers;
+    pid_t pid = x->pid;
+    x->writers = y->writers;
+    x->pid = y->pid;
+    y->writers = writers;
+    y->pid = pid;
+    pthread_mutex_unlock(&e->look);
+}
+
+/* What is being written below it closes under its new names, and becomes due there. */
+void settle_folder_renamed(struct ym_engine *e, const char *from)
+{
+    size_t len = strlen(from);
+    pthread_mutex_lock(&e->look);
+    for (int i = 0; i < TABLE; i++)
+        for (struct entry *x = e->settle->table[i]; x; x = x->next)
+            if (x->writers > 0 && strncmp(x->path, from, len) == 0 && x->path[len] == '/')
+                writers_forget(e, x);
     pthread_mutex_unlock(&e->look);
 }
 

@@ -224,6 +224,7 @@ static void folder_touched(struct ym_engine *e, const struct ym_touch *t)
 {
     if (t->what != YM_TOUCH_RENAMED)
         return;
+    settle_folder_renamed(e, t->path);
     ym_folder_rename(e->p.journal, t->path, t->path2);
     scan_start(e, t->path2, WHY_MOVED);
     if (ym_path_hidden(t->path2)) /* trashed with all that is in it */
@@ -285,6 +286,10 @@ static void touch_run(void *owner, struct ym_msg *m)
         settle_closed(e, t->path, t->dirty, settles(n.cls));
     else if (t->what == YM_TOUCH_RENAMED && !t->is_dir)
         settle_renamed(e, t->path, t->path2);
+    else if (t->what == YM_TOUCH_EXCHANGED && !t->is_dir)
+        settle_exchanged(e, t->path, t->path2);
+    else if (t->what == YM_TOUCH_UNLINKED)
+        settle_unlinked(e, t->path);
     if (t->is_dir)
         folder_touched(e, t);
     else
