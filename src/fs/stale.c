@@ -9,7 +9,11 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <ymago/formats.h>
 #include <ymago/fs.h>
+#include <ymago/store.h>
+
+#define STATUS_MAX (1 << 20)
 
 /* mountinfo writes blanks and the like as \ooo. */
 static void unescape(char *s)
@@ -118,6 +122,30 @@ static char *mount_path(const char *mountpoint)
     return ym_asprintf("%s/%s", strcmp(above, "/") == 0 ? "" : above, slash + 1);
 }
 
+/* Who serves a mount that answers; 0 = it does not say. */
+static int holder_of(const char *path)
+{
+    YM_AUTOFREE char *text = NULL;
+    YM_AUTOJSON cJSON *status = NULL;
+    YM_AUTOCLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t len;
+    if (fd < 0 || ym_read_whole(fd, ".ymago/status.json", STATUS_MAX, &text, &len) < 0 ||
+        ym_json_parse(text, len, STATUS_MAX, &status, NULL) < 0)
+        return 0;
+    const cJSON *pid = cJSON_GetObjectItemCaseSensitive(status, "pid");
+    return cJSON_IsNumber(pid) ? pid->valueint : 0;
+}
+
+static int fail_live(const char *mountpoint, const char *path, struct ym_err *e)
+{
+    int pid = holder_of(path);
+    char who[32] = "";
+    if (pid > 0)
+        snprintf(who, sizeof(who), " by process %d", pid);
+    return ym_fail(e, YM_LOCAL, EBUSY,
+                   "%s is mounted already%s; unmount it with `ymago umount` first.", mountpoint, who);
+}
+
 int ym_fs_clean_stale(const char *mountpoint, struct ym_err *e)
 {
     YM_AUTOFREE char *path = mount_path(mountpoint);
@@ -129,9 +157,7 @@ int ym_fs_clean_stale(const char *mountpoint, struct ym_err *e)
                                   mountpoint)
                         : 0;
         if (!dead)
-            return ym_fail(e, YM_LOCAL, EBUSY,
-                           "%s is mounted already; unmount it with `ymago umount` first.",
-                           mountpoint);
+            return fail_live(mountpoint, path, e);
         int r = mounts_detach(path, false);
         if (r < 0)
             r = mounts_detach(path, true);

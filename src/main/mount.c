@@ -233,7 +233,8 @@ int mount_run(const struct wire_wish *wish, bool foreground)
 {
     struct ym_err err;
     int fds[2];
-    if (ym_fs_clean_stale(wish->mountpoint, &err) < 0) {
+    /* The library itself may be mounted over, or its dead mount lie on it. */
+    if (ym_fs_clean_stale(wish->mountpoint, &err) < 0 || ym_fs_clean_stale(wish->library, &err) < 0) {
         fprintf(stderr, "ymago: %s\n", err.msg);
         return YM_EXIT_ERROR;
     }

@@ -1,5 +1,6 @@
 /* The state of everything, for people and for programs. */
 #include <string.h>
+#include <unistd.h>
 
 #include "view.h"
 
@@ -217,6 +218,7 @@ int ym_view_status_json(const struct ym_status *s, struct ym_buf *out)
     cJSON *o = cJSON_CreateObject();
     view_json_time(o, "at", s->at);
     view_json_time(o, "started", s->started);
+    cJSON_AddNumberToObject(o, "pid", getpid());
     cJSON_AddStringToObject(o, "library", s->library);
     view_json_text(o, "mountpoint", s->mountpoint[0] ? s->mountpoint : NULL);
     view_json_text(o, "socket", s->socket[0] ? s->socket : NULL);
