@@ -15,6 +15,7 @@ int receive_begin(struct receive *r, unsigned index, int64_t expect, struct ym_e
     snprintf(m->name, sizeof(m->name), "%s.%u", r->prefix, r->base + index);
     int rc = ym_staging_new(r->store, m->name, expect, &m->st, e);
     if (rc == -ENOSPC) { /* already paid for: the reserve is for this */
+        *e = (struct ym_err){.cls = YM_OK};
         ym_ballast_drop(r->store);
         rc = ym_staging_new(r->store, m->name, 0, &m->st, e);
     }
@@ -28,6 +29,7 @@ int receive_write(struct receive *r, unsigned index, const void *data, size_t le
     ym_assert(index < r->nmedia && r->media[index].st);
     int rc = ym_staging_write(r->media[index].st, data, len, e);
     if (rc == -ENOSPC) {
+        *e = (struct ym_err){.cls = YM_OK};
         ym_ballast_drop(r->store);
         rc = ym_staging_write(r->media[index].st, data, len, e);
     }
