@@ -150,6 +150,7 @@ static void round_decide(struct ym_engine *e)
     intake_tick(e);
     guard_tick(e);
     place_tick(e);
+    notes_tick(e);
     runs_tick(e);
     sched_run(e);
 }

@@ -211,6 +211,7 @@ void note_error_clear(struct ym_engine *e, const char *prompt);
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h);
 void note_remove(struct ym_engine *e, const char *path);
 void notes_free(struct ym_engine *e);
+void notes_tick(struct ym_engine *e);   /* after the disk was full */
 
 /* ---- wait.c, status.c ---- */
 void waiters_check(struct ym_engine *e);

@@ -2,6 +2,8 @@
  * says may be over by the time it is written, so it is checked again then. */
 #include "engine_private.h"
 
+#define NOTE_RETRY YM_SEC(5)
+
 /* One task at a time for the notes of one prompt: a second writer would take the first one's file for
  * somebody else's, and a removal could pass what it is to remove. */
 struct note_busy {
@@ -11,6 +13,7 @@ struct note_busy {
 
 struct note {
     struct note *next;           /* while it waits */
+    ym_mono not_before;          /* the disk was full; 0 = not put off */
     struct ym_engine *e;
     char *prompt, *kind, *text;  /* kind NULL = remove `path` */
     char *path;
@@ -45,6 +48,24 @@ static struct note_busy **busy_find(struct ym_engine *e, const char *prompt)
 
 static void note_start(struct ym_engine *e, struct note *n);
 
+/* Starts the next of a prompt, if it may be started. */
+static void notes_go(struct ym_engine *e, const char *prompt)
+{
+    struct note **p = &e->notes_waiting;
+    while (*p && strcmp((*p)->prompt, prompt) != 0)
+        p = &(*p)->next;
+    struct note *n = *p;
+    if (!n || *busy_find(e, prompt))
+        return;
+    if (n->not_before.ns > engine_mono(e).ns) {
+        engine_at(e, n->not_before);
+        return;
+    }
+    *p = n->next;
+    e->notes += n->not_before.ns != 0;
+    note_start(e, n);
+}
+
 static void busy_end(struct ym_engine *e, const char *prompt)
 {
     struct note_busy **b = busy_find(e, prompt), *gone = *b;
@@ -52,14 +73,6 @@ static void busy_end(struct ym_engine *e, const char *prompt)
     *b = gone->next;
     free(gone->prompt);
     free(gone);
-    struct note **p = &e->notes_waiting;
-    while (*p && strcmp((*p)->prompt, prompt) != 0)
-        p = &(*p)->next;
-    struct note *n = *p;
-    if (!n)
-        return;
-    *p = n->next;
-    note_start(e, n);
 }
 
 static bool same_text(const struct note *a, const struct note *b)
@@ -67,27 +80,51 @@ static bool same_text(const struct note *a, const struct note *b)
     return a->kind && b->kind && strcmp(a->kind, b->kind) == 0;
 }
 
-/* Starts it, or puts it behind the others of its prompt; of two texts in a row only the later is written. */
-static void note_queue(struct ym_engine *e, struct note *n)
+/* Behind the others of its prompt; of two texts in a row only the later is written. */
+static void note_wait(struct ym_engine *e, struct note *n)
 {
     struct note **end = &e->notes_waiting, **last = NULL;
-    n->e = e;
-    e->notes++;
-    if (!*busy_find(e, n->prompt)) {
-        note_start(e, n);
-        return;
-    }
     for (; *end; end = &(*end)->next)
         if (strcmp((*end)->prompt, n->prompt) == 0)
             last = end;
+    e->notes += n->not_before.ns == 0; /* nobody waits for space to return */
     if (last && same_text(*last, n)) {
         struct note *old = *last;
         n->next = old->next;
         *last = n;
+        e->notes -= old->not_before.ns == 0;
         note_free(old);
-        e->notes--;
     } else {
         *end = n;
+    }
+}
+
+static void note_queue(struct ym_engine *e, struct note *n)
+{
+    n->e = e;
+    note_wait(e, n);
+    notes_go(e, n->prompt);
+}
+
+/* There was no space for it: written when there is, unless a newer one is. */
+static void note_put_off(struct ym_engine *e, struct note *n)
+{
+    for (struct note *w = e->notes_waiting; w; w = w->next)
+        if (strcmp(w->prompt, n->prompt) == 0 && same_text(w, n))
+            return;
+    struct note *again = ym_alloc(sizeof(*again));
+    *again = (struct note){.e = e, .prompt = ym_strdup(n->prompt), .kind = ym_steal(&n->kind),
+                           .text = ym_steal(&n->text), .job = n->job, .hold.id = n->hold.id,
+                           .not_before = ym_mono_add(engine_mono(e), NOTE_RETRY)};
+    note_wait(e, again);
+}
+
+void notes_tick(struct ym_engine *e)
+{
+    for (struct note *n = e->notes_waiting, *next; n; n = next) {
+        next = n->next;
+        if (n->not_before.ns)
+            notes_go(e, n->prompt);
     }
 }
 
@@ -167,9 +204,12 @@ static void note_done(struct ym_engine *e, void *ctx)
     e->notes--;
     if (n->r < 0)
         ym_log(YM_WARN, "engine", "note for %s: %s", n->prompt, n->err.msg);
-    else if (n->kind)
+    if ((n->r == -ENOSPC || n->r == -EDQUOT) && n->kind)
+        note_put_off(e, n);
+    else if (n->r == 0 && n->kind)
         note_written(e, n);
     busy_end(e, n->prompt);
+    notes_go(e, n->prompt);
 }
 
 static const struct task_ops note_ops = {note_work, note_done, note_free};
