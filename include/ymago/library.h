@@ -138,6 +138,7 @@ struct ym_placement {
     /* out; caller frees with ym_placement_fini */
     char *result;                   /* path */
     struct ym_ident ident;
+    bool described;                 /* its sidecar was published beside it (it may also have lain there) */
     bool saved;                     /* the earlier result went to objects/ and was replaced */
     bool kept;                      /* the earlier result was changed or moved by the user: left alone */
 };
@@ -153,6 +154,11 @@ int ym_place_note(const struct ym_library *l, const char *prompt, const char *no
                   const struct ym_digest *ours, char **ret_path, struct ym_digest *ret_b2, struct ym_ident *ret_ident, struct ym_err *e);
 /* Removes a note if it is still what we wrote. */
 int ym_remove_note(const struct ym_library *l, const char *path, const struct ym_digest *ours, struct ym_err *e);
+/* Moves a note or sidecar that is still what we wrote; over: digest of one of ours that may lie at `to`,
+ * or NULL. Returns 1 and sets *ret_ident; 0 when the user changed or moved it, or something else lies at
+ * `to`: it stays where it is. */
+int ym_move_note(const struct ym_library *l, const char *from, const char *to, const struct ym_digest *ours,
+                 const struct ym_digest *over, struct ym_ident *ret_ident, struct ym_err *e);
 
 /* An open descriptor of bytes with that digest, verified now by reading them whole: objects/ first,
  * then the copies the journal knows. -ENOENT when they are gone everywhere. Worker threads. */

@@ -148,6 +148,7 @@ static void round_decide(struct ym_engine *e)
 {
     ym_inbox_drain(e->in, e);
     intake_tick(e);
+    companion_tick(e);
     guard_tick(e);
     place_tick(e);
     notes_tick(e);
@@ -289,6 +290,7 @@ void ym_engine_free(struct ym_engine *e)
     place_free(e);
     notes_free(e);
     intake_fini(e);
+    companions_free(e);
     while (e->lanes) {
         struct lane *l = e->lanes;
         e->lanes = l->next;

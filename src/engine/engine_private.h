@@ -63,6 +63,7 @@ struct waiter {
 struct settle;
 struct run;
 struct placing;
+struct companion;
 
 struct ym_engine {
     struct ym_engine_parts p;
@@ -82,6 +83,7 @@ struct ym_engine {
     struct lane *lanes;
     struct run *runs;
     struct placing *placing;       /* prompts whose results are being placed */
+    struct companion *companions;  /* sidecars and notes that will go after their files */
     struct guard guard;
     char *blocked;                 /* "|gemini|": providers without a usable key */
     int64_t tasks;                 /* worker tasks under way that will report back */
@@ -171,6 +173,7 @@ void hold_job(struct ym_engine *e, struct ym_job_row *r, enum job_event ev, cons
 void budget_load(struct ym_engine *e, bool first);   /* cost/budget.toml and prices.toml, when they changed */
 void budget_reopen(struct ym_engine *e);             /* held by a budget that now has room: queued again */
 void hold_used_up(struct ym_engine *e, const char *hold_id); /* a job paid by it ended */
+void hold_target_move(struct ym_engine *e, const char *from, const char *to); /* the prompt was renamed */
 void hold_target_close(struct ym_engine *e, const char *target); /* nothing waits there any more */
 void hold_note_close(struct ym_engine *e, const char *job);
 int hold_approve(struct ym_engine *e, struct ym_hold_row *h, ym_money cap, struct ym_err *err);

@@ -228,6 +228,17 @@ void hold_target_close(struct ym_engine *e, const char *target)
     ym_hold_row_fini(&h);
 }
 
+void hold_target_move(struct ym_engine *e, const char *from, const char *to)
+{
+    struct ym_hold_row h;
+    struct ym_err err;
+    if (ym_hold_by_target(e->p.journal, from, &h) < 0)
+        return;
+    str_set(&h.target, to);
+    engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
+    ym_hold_row_fini(&h);
+}
+
 void hold_note_close(struct ym_engine *e, const char *job)
 {
     struct first_path f = {0};

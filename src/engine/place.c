@@ -203,6 +203,11 @@ static void spot_record(struct ym_engine *e, struct placing *p, struct spot *s)
     now.version++;
     engine_must(e, ym_slot_put(e->p.journal, &now, &err), "a result's place", &err);
     ym_copy_put(e->p.journal, s->out.result, &now.ident, &p->job.b2);
+    if (s->out.described) { /* by its digest we know later that it is still ours */
+        YM_AUTOFREE char *path = ym_asprintf("%s.json", s->out.result);
+        struct ym_digest d = ym_digest_of(s->sidecar, strlen(s->sidecar));
+        ym_note_put(e->p.journal, path, "", &d);
+    }
     if (s->out.saved)
         version_record(e, s);
     cJSON *o = cJSON_CreateObject();

@@ -211,7 +211,7 @@ static void interrupted(fuse_req_t req, void *data)
     free(found);
 }
 
-void stream_read(fuse_req_t req, struct stream *s, size_t size, bool waits)
+void stream_read(fuse_req_t req, struct stream *s, size_t size)
 {
     struct ym_fs *f = fs_of(req);
     if (size > CHUNK)
@@ -221,15 +221,14 @@ void stream_read(fuse_req_t req, struct stream *s, size_t size, bool waits)
     fuse_req_interrupt_func(req, interrupted, f);
     pthread_mutex_lock(&f->streams->lock);
     bool gone = fuse_req_interrupted(req), now = !gone && has_something(f, s);
-    ssize_t n = now ? give(s, buf, size) : gone ? -EINTR : -EAGAIN;
-    bool parks = !gone && !now && waits;
-    if (parks) {
+    ssize_t n = now ? give(s, buf, size) : -EINTR;
+    if (!gone && !now) {
         struct parked *p = ym_alloc(sizeof(*p));
         *p = (struct parked){.next = f->streams->parked, .req = req, .stream = s, .size = size};
         f->streams->parked = p;
     }
     pthread_mutex_unlock(&f->streams->lock);
-    if (!parks)
+    if (gone || now)
         answer(req, buf, n);
 }
 

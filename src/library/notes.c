@@ -6,6 +6,7 @@
 
 #include "disk.h"
 #include "names.h"
+#include "sidecar.h"
 
 #define TRIES 4
 
@@ -132,6 +133,51 @@ int ym_remove_note(const struct ym_library *l, const char *path, const struct ym
         return r < 0 ? disk_fail(e, -r, "read", path) : 0;
     r = l->placer->remove(l->placer->ctx, path, &t.ident, e);
     return r == -EAGAIN ? 0 : r;
+}
+
+/* The text anew under the other name, then the old one is removed: two renames, seen by watchers. */
+static int move_text(const struct ym_library *l, const struct there *from, const char *to,
+                     const struct ym_ident *replace, struct ym_ident *ret_ident, struct ym_err *e)
+{
+    YM_AUTOFREE char *text = NULL;
+    size_t len;
+    char staged[96];
+    int r = ym_read_fd(from->fd, SIDECAR_MAX, &text, &len);
+    if (r < 0)
+        return disk_fail(e, -r, "read what goes to", to);
+    r = disk_stage_text(l->store, text, len, from->mode, from->uid, from->gid, staged, ret_ident, e);
+    if (r < 0)
+        return r;
+    r = l->placer->publish(l->placer->ctx, staged, to, replace, e);
+    if (r < 0)
+        ym_staging_remove(l->store, staged);
+    return r;
+}
+
+int ym_move_note(const struct ym_library *l, const char *from, const char *to,
+                 const struct ym_digest *ours, const struct ym_digest *over,
+                 struct ym_ident *ret_ident, struct ym_err *e)
+{
+    DISK_AUTOTHERE struct there a = {.fd = -1};
+    DISK_AUTOTHERE struct there b = {.fd = -1};
+    struct ym_ident ident;
+    int r = there_look(l->store, from, &a);
+    if (r == 0)
+        r = there_holds(&a, ours, -1);
+    if (r <= 0)
+        return r < 0 ? disk_fail(e, -r, "read", from) : 0;
+    r = there_look(l->store, to, &b);
+    if (r == 0 && b.exists && !(over && there_holds(&b, over, -1) == 1))
+        return 0;
+    if (r == 0)
+        r = move_text(l, &a, to, b.exists ? &b.ident : NULL, &ident, e);
+    if (r == -EEXIST || r == -EAGAIN || r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return r;
+    *ret_ident = ident;
+    r = l->placer->remove(l->placer->ctx, from, &a.ident, e);
+    return r < 0 && r != -EAGAIN ? r : 1;
 }
 
 /* ---- texts ---- */

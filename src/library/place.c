@@ -258,6 +258,7 @@ static int publish_pair(struct placing *g, const char *path, const struct ym_ide
         side_withdraw(g, path, &side);
     else
         record(g, path);
+    g->p->described = side.published;
     return r;
 }
 
@@ -293,6 +294,7 @@ static int keep_there(struct placing *g, const char *path, const struct ym_ident
         r = side_publish(g, path, &side, e);
     if (r < 0 && r != -EEXIST)
         return r;
+    g->p->described = side.published;
     g->p->ident = *ident;
     g->p->result = ym_strdup(path);
     if (g->p->staged)
@@ -435,7 +437,7 @@ int ym_place_result(const struct ym_library *l, struct ym_placement *p, struct y
 {
     struct placing g = {.l = l, .p = p};
     p->result = NULL;
-    p->saved = p->kept = false;
+    p->saved = p->kept = p->described = false;
     int r = try_replace(&g, e);
     if (r == 0 && (r = note_retired(&g, e)) == 0)
         r = try_names(&g, e);

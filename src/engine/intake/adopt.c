@@ -140,6 +140,8 @@ static void media_set(struct ym_engine *e, struct ym_job_row *r, const struct ad
     r->c2pa = a->info.c2pa;
     r->adopted = true;
     str_set(&r->reused_from, a->row.path);
+    struct ym_digest d = ym_digest_of(a->row.doc, strlen(a->row.doc));
+    ym_note_put(e->p.journal, a->row.path, "", &d);
     ym_copy_put(e->p.journal, a->row.media, &id, &a->row.b2);
 }
 

@@ -92,6 +92,14 @@ int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct y
 const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char *name, size_t size, struct ym_estimate *ret);
 bool intake_reprice(struct ym_engine *e, struct ym_job_row *r); /* false: still no price */
 
+/* ---- companion.c: sidecars and notes follow what their user moved or removed ---- */
+void companion_sidecar(struct ym_engine *e, const char *media, const char *to_media); /* NULL: removed */
+void companion_notes(struct ym_engine *e, const char *from, const char *to);
+void companion_moved(struct ym_engine *e, const char *from, const char *to);
+void companion_stir(struct ym_engine *e, const char *path);
+void companion_tick(struct ym_engine *e);
+void companions_free(struct ym_engine *e);
+
 /* ---- enqueue.c ---- */
 /* In fields: names of those that the model may leave out. No field of the table is called so. */
 #define RESOLVE_OPTIONAL "(optional)"

@@ -84,12 +84,14 @@ static void media_touched(struct ym_engine *e, const struct ym_touch *t)
     case YM_TOUCH_UNLINKED:
         result_is_theirs(e, t->path, YM_SLOT_DELETED);
         ym_copy_delete(e->p.journal, t->path);
+        companion_sidecar(e, t->path, NULL);
         return;
     case YM_TOUCH_RENAMED:
         result_is_theirs(e, t->path2, YM_SLOT_KEPT);
         result_is_theirs(e, t->path, ym_path_hidden(t->path2) ? YM_SLOT_DELETED : YM_SLOT_KEPT);
         ym_copy_delete(e->p.journal, t->path2);
         ym_copy_rename(e->p.journal, t->path, t->path2);
+        companion_sidecar(e, t->path, ym_path_hidden(t->path2) ? NULL : t->path2);
         return;
     case YM_TOUCH_EXCHANGED:
         result_is_theirs(e, t->path, YM_SLOT_KEPT);
@@ -153,6 +155,8 @@ static void name_carry(struct ym_engine *e, const char *from, const char *to)
     struct ym_err err;
     bool stays = same_stem(from, to);
     ym_name_rename(e->p.journal, from, to);
+    hold_target_move(e, from, to);
+    companion_notes(e, from, to);
     slots_of_name(e, to, &l);
     for (size_t i = 0; i < l.n && !stays; i++) {
         struct ym_slot_row *s = &l.v[i];
@@ -239,8 +243,10 @@ static void settings_touched(struct ym_engine *e, const char *path)
 
 static void sidecar_touched(struct ym_engine *e, const struct ym_touch *t, const struct ym_name *to)
 {
-    if (t->what == YM_TOUCH_UNLINKED || t->what == YM_TOUCH_RENAMED)
+    if (t->what == YM_TOUCH_UNLINKED || t->what == YM_TOUCH_RENAMED) {
         ym_sidecar_delete(e->p.journal, t->path);
+        companion_moved(e, t->path, to->cls == YM_NM_SIDECAR ? t->path2 : NULL);
+    }
     if (t->what == YM_TOUCH_RENAMED && to->cls == YM_NM_SIDECAR)
         sidecar_index(e, t->path2);
     else if ((t->what == YM_TOUCH_CLOSED && t->dirty) || t->what == YM_TOUCH_LINKED)
@@ -265,8 +271,8 @@ static void by_class(struct ym_engine *e, const struct ym_touch *t, const struct
         reference_changed(e, t->path2, n2);
     if (n->cls == YM_NM_NOTE && t->what == YM_TOUCH_RENAMED)
         note_renamed(e, t->path, t->path2);
-    if (n->cls == YM_NM_NOTE && t->what == YM_TOUCH_UNLINKED)
-        ym_note_delete(e->p.journal, t->path);
+    if (n->cls == YM_NM_NOTE && (t->what == YM_TOUCH_UNLINKED || t->what == YM_TOUCH_RENAMED))
+        companion_moved(e, t->path, n2->cls == YM_NM_NOTE ? t->path2 : NULL);
 }
 
 static void touch_run(void *owner, struct ym_msg *m)
@@ -290,6 +296,8 @@ static void touch_run(void *owner, struct ym_msg *m)
         settle_exchanged(e, t->path, t->path2);
     else if (t->what == YM_TOUCH_UNLINKED)
         settle_unlinked(e, t->path);
+    if (t->what == YM_TOUCH_UNLINKED || t->what == YM_TOUCH_RENAMED)
+        companion_stir(e, t->path);
     if (t->is_dir)
         folder_touched(e, t);
     else
