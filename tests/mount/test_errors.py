@@ -325,6 +325,17 @@ def test_a_note_never_takes_a_users_file(mount):
     parts(mount.read("images/p.txt.error.log"))
 
 
+def test_notes_follow_their_prompt(mount):
+    mount.save("images/p.txt", "---\nsede: 7\n---\nan owl")
+    failed(mount)
+    mount.sh("mkdir images/sub; mv images/p.txt images/sub/q.txt")
+    mount.wait_exists("images/sub/q.error.log")
+    mount.wait_gone("images/p.error.log")
+    assert mount.state("images/sub/q.txt") == "failed"
+    mount.make("images/sub/q.txt", "---\nseed: 7\n---\nan owl")
+    mount.wait_gone("images/sub/q.error.log")
+
+
 def test_a_note_deleted_by_the_user_stays_away(mount):
     mount.save("images/p.txt", "---\nsede: 7\n---\nan owl")
     failed(mount)

@@ -357,7 +357,7 @@ def test_latest_text_wins_when_the_older_was_sent(mount, fake):
     """The older result is paid: it is kept, and never shown over the newer one."""
     fake.script([{"do": "hang", "seconds": 8, "match": "first"}])
     mount.save("images/p.txt", "first")
-    fake.wait_for(lambda s: s["in_flight"] == 1)
+    fake.wait_for(lambda s: s["generations_asked"] == 1)
     mount.save("images/p.txt", "second")
     assert mount.wait("images/p.txt") == ["images/p.jpg"]
     assert mount.sidecar("images/p.jpg")["prompt"] == "second"
@@ -421,7 +421,7 @@ def test_retry(mount, fake, how):
 def test_deleting_a_running_prompt_keeps_what_is_paid(mount, fake):
     fake.script([{"do": "hang", "seconds": 2}])
     mount.save("images/p.txt", "a lighthouse")
-    fake.wait_for(lambda s: s["in_flight"] == 1)
+    fake.wait_for(lambda s: s["generations_asked"] == 1)
     mount.sh("rm images/p.txt")
     mount.idle()
     assert mount.listing() == []

@@ -101,7 +101,7 @@ def test_reads_do_not_hang_while_the_provider_does(libraries, fake):
     lib = libraries(fake=fake)
     lib.mount()
     lib.save("images/slow.txt", "a slow one")
-    fake.wait_for(lambda s: s["in_flight"] == 1)
+    fake.wait_for(lambda s: s["generations_asked"] == 1)
     lib.sh("ls -lR . >/dev/null; cat images/* STATUS.txt >/dev/null; getfattr -d -m - -R . >/dev/null", timeout=10)
     assert lib.state("images/slow.txt") == "running"
     assert lib.fake.stats()["generations_asked"] == 1
