@@ -161,10 +161,10 @@ void virt_open(fuse_req_t req, struct node *n, struct fuse_file_info *fi)
         handle_drop(f, h);
 }
 
-void virt_read(fuse_req_t req, struct handle *h, size_t size, off_t off)
+void virt_read(fuse_req_t req, struct handle *h, size_t size, off_t off, bool waits)
 {
     if (h->kind == HANDLE_STREAM) {
-        stream_read(req, h->stream, size);
+        stream_read(req, h->stream, size, waits);
         return;
     }
     const struct snapshot *s = h->text;

@@ -160,7 +160,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
     struct handle *h = handle_of(fi);
     (void)ino;
     if (h->kind != HANDLE_FILE) {
-        virt_read(req, h, size, off);
+        virt_read(req, h, size, off, !(fi->flags & O_NONBLOCK));
         return;
     }
     struct fuse_bufvec b = FUSE_BUFVEC_INIT(size);

@@ -211,7 +211,7 @@ static void interrupted(fuse_req_t req, void *data)
     free(found);
 }
 
-void stream_read(fuse_req_t req, struct stream *s, size_t size)
+void stream_read(fuse_req_t req, struct stream *s, size_t size, bool waits)
 {
     struct ym_fs *f = fs_of(req);
     if (size > CHUNK)
@@ -221,14 +221,15 @@ void stream_read(fuse_req_t req, struct stream *s, size_t size)
     fuse_req_interrupt_func(req, interrupted, f);
     pthread_mutex_lock(&f->streams->lock);
     bool gone = fuse_req_interrupted(req), now = !gone && has_something(f, s);
-    ssize_t n = now ? give(s, buf, size) : -EINTR;
-    if (!gone && !now) {
+    ssize_t n = now ? give(s, buf, size) : gone ? -EINTR : -EAGAIN;
+    bool parks = !gone && !now && waits;
+    if (parks) {
         struct parked *p = ym_alloc(sizeof(*p));
         *p = (struct parked){.next = f->streams->parked, .req = req, .stream = s, .size = size};
         f->streams->parked = p;
     }
     pthread_mutex_unlock(&f->streams->lock);
-    if (gone || now)
+    if (!parks)
         answer(req, buf, n);
 }
 

@@ -16,7 +16,7 @@ void streams_pump(struct ym_fs *f);
 
 struct stream *stream_events(struct ym_fs *f);                 /* lines from now on */
 struct stream *stream_wait(struct ym_fs *f, const char *path); /* until the text at path is done */
-void stream_read(fuse_req_t req, struct stream *s, size_t size);
+void stream_read(fuse_req_t req, struct stream *s, size_t size, bool waits);
 void stream_poll(fuse_req_t req, struct stream *s, struct fuse_pollhandle *ph);
 void stream_close(struct ym_fs *f, struct stream *s);
 

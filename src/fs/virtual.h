@@ -43,7 +43,7 @@ int hidden_add(struct ym_fs *f, const char *path);
 
 /* ---- handles (control.c) ---- */
 void virt_open(fuse_req_t req, struct node *n, struct fuse_file_info *fi);
-void virt_read(fuse_req_t req, struct handle *h, size_t size, off_t off);
+void virt_read(fuse_req_t req, struct handle *h, size_t size, off_t off, bool waits);
 void virt_write(fuse_req_t req, struct handle *h, const char *line, size_t len);
 void virt_release(struct ym_fs *f, struct handle *h);
 

@@ -339,10 +339,14 @@ def test_many_saved_while_not_mounted_pass_the_guard_as_one(mount, fake):
     # Those that left before there were more than bulk_count (10) of them are gone; they count in the sum.
     wait_for(lambda: mount.idle()["jobs"]["held"] + asked(fake) == 12, what=lambda: mount.status()["jobs"])
     assert asked(fake) <= 10
-    notes = [n for n in mount.listing("images") + mount.listing("") if n.endswith(".held.log")]
-    assert len(notes) == 1 and notes[0].startswith("bulk-"), notes
-    where = "images/" if notes[0] in mount.listing("images") else ""
-    mount.sh('mv "$1" "${1%.held.log}.approved.log"', where + notes[0])
+
+    def notes():
+        return [f"{d}{n}" for d in ("", "images/") for n in mount.listing(d) if n.endswith(".held.log")]
+    wait_for(notes, what=mount.log)
+    mount.idle()
+    [note] = notes()
+    assert os.path.basename(note).startswith("bulk-")
+    mount.sh('mv "$1" "${1%.held.log}.approved.log"', note)
     wait_for(lambda: mount.idle()["jobs"]["done"] == 12, what=lambda: mount.status()["jobs"])
     assert asked(fake) == 12
 
