@@ -60,7 +60,9 @@ void receive_init(struct receive *r, const struct ym_store *s, const char *job, 
                   const struct ym_http *http)
 {
     *r = (struct receive){.store = s, .http = http, .base = base};
-    snprintf(r->prefix, sizeof(r->prefix), "%s.%d", job, attempt);
+    /* What a safe request brings (a reference image) is never taken for a result after a crash. */
+    bool fetched = http && http->effect != YM_PAYS;
+    snprintf(r->prefix, sizeof(r->prefix), "%s.%d%s", job, attempt, fetched ? ".fetched" : "");
     ym_buf_init(&r->text, TEXT_MAX);
 }
 

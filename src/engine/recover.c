@@ -26,8 +26,9 @@ static const char *whole_of(const struct wholes *w, const struct ym_job_row *r)
     for (size_t i = 0; i < w->n; i++) {
         if (strncmp(w->v[i], prefix, strlen(prefix)) != 0)
             continue;
-        long n = strtol(w->v[i] + strlen(prefix), NULL, 10);
-        if (n > best_n) {
+        char *end;
+        long n = strtol(w->v[i] + strlen(prefix), &end, 10);
+        if (n > best_n && end != w->v[i] + strlen(prefix) && strcmp(end, ".whole") == 0) {
             best_n = n;
             best = w->v[i];
         }
@@ -164,7 +165,7 @@ static void leftovers(struct ym_engine *e, const struct wholes *w)
         snprintf(id, sizeof(id), "%.*s", YM_ID_LEN, w->v[i]);
         bool known = ym_id_valid(id) && ym_job_get(e->p.journal, id, &r) == 0;
         bool needed = known && r.state == YM_JOB_STORED && r.staged && strcmp(r.staged, w->v[i]) == 0;
-        if (!known) {
+        if (!known || strstr(w->v[i], ".fetched.")) {
             ym_staging_remove(e->p.store, w->v[i]);
         } else if (!needed) {
             struct leftover *l = ym_alloc(sizeof(*l));

@@ -76,7 +76,7 @@ struct staged {
 
 /* Writes what the last process had completed before it died: the picture of another prompt, taken
  * from where that was placed. */
-static void stage_whole(struct rig *r, struct staged *s, const char *from)
+static void stage_whole(struct rig *r, struct staged *s, const char *from, const char *as)
 {
     struct ym_staging *st;
     struct ym_whole w;
@@ -86,16 +86,16 @@ static void stage_whole(struct rig *r, struct staged *s, const char *from)
     YM_AUTOFREE char *bytes = NULL;
     YM_AUTOCLOSE int fd = ym_store_openat(&r->base.s, from, O_RDONLY | O_CLOEXEC, 0);
     assert_int_equal(ym_read_fd(fd, 1 << 20, &bytes, &len), 0);
-    snprintf(name, sizeof(name), "%s.%d.0", s->job.s, s->tries);
+    snprintf(name, sizeof(name), "%s.%d.%s", s->job.s, s->tries, as);
     assert_int_equal(ym_staging_new(&r->base.s, name, 0, &st, &e), 0);
     assert_int_equal(ym_staging_write(st, bytes, len, &e), 0);
     assert_int_equal(ym_staging_finish(st, -1, true, &w, &e), 0);
     s->b2 = w.b2;
 }
 
-static void complete_bytes_in_staging_are_adopted(void **state)
+/* A crash while a request is on its way, with a complete file of that attempt in staging. */
+static struct staged crash_with(struct rig *r, const char *as)
 {
-    struct rig *r = *state;
     struct ym_job_row j;
     rig_save(r, "images/model.txt", "a model of a picture");
     rig_idle(r);
@@ -106,9 +106,26 @@ static void complete_bytes_in_staging_are_adopted(void **state)
     struct staged s = {.job = j.id, .tries = j.tries_total};
     ym_job_row_fini(&j);
     rig_kill(r);
-    stage_whole(r, &s, "images/model.png");
+    stage_whole(r, &s, "images/model.png", as);
     rig_start(r);
     rig_idle(r);
+    return s;
+}
+
+static void a_fetched_reference_is_no_result(void **state)
+{
+    struct rig *r = *state;
+    struct staged s = crash_with(r, "fetched.0");
+    struct ym_digest got = rig_picture(r, R);
+    assert_false(ym_digest_eq(&got, &s.b2));
+    assert_int_equal(rig_sent(r), 3); /* what was cut off is ambiguous, and cheap enough to repeat */
+    assert_int_equal(count_names(r->base.s.staging_fd, "."), 0);
+}
+
+static void complete_bytes_in_staging_are_adopted(void **state)
+{
+    struct rig *r = *state;
+    struct staged s = crash_with(r, "0");
     struct ym_digest got = rig_picture(r, R);
     assert_true(ym_digest_eq(&got, &s.b2));
     assert_int_equal(rig_sent(r), 2);
@@ -334,6 +351,7 @@ int main(void)
         T(dear_ones_are_never_repeated_unasked),
         T(accepted_is_reattached),
         T(complete_bytes_in_staging_are_adopted),
+        T(a_fetched_reference_is_no_result),
         T(a_part_in_staging_is_worthless),
         T(texts_on_their_way_are_removed),
         T(placed_but_not_recorded),
