@@ -196,6 +196,16 @@ static bool drained(struct ym_engine *e)
                            engine_mono(e).ns >= e->drain_until.ns);
 }
 
+/* What the next start need not look for. Without space for it, it looks. */
+static void close_well(struct ym_engine *e)
+{
+    struct ym_err err;
+    if (ym_journal_begin(e->p.journal, &err) < 0)
+        return;
+    if (intake_closed(e) < 0 || ym_journal_commit(e->p.journal, &err) < 0)
+        ym_journal_rollback(e->p.journal);
+}
+
 static void *engine_main(void *arg)
 {
     struct ym_engine *e = arg;
@@ -215,6 +225,7 @@ static void *engine_main(void *arg)
         ym_inbox_wait(e->in, e->deadline);
     }
     waiters_drop(e);
+    close_well(e);
     return NULL;
 }
 

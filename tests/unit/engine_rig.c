@@ -73,7 +73,7 @@ void rig_start(struct rig *r)
     ym_engine_start(r->e);
 }
 
-static void rig_end(struct rig *r, ym_dur wait)
+static void rig_end(struct rig *r, ym_dur wait, bool killed)
 {
     ym_engine_stop(r->e, wait);
     pthread_mutex_lock(&r->lock);
@@ -82,19 +82,20 @@ static void rig_end(struct rig *r, ym_dur wait)
     pthread_mutex_unlock(&r->lock);
     ym_pool_free(ym_steal(&r->pool));
     ym_engine_free(ym_steal(&r->e));
+    if (killed) /* then it did not write down that it ended by itself */
+        ym_assert(ym_meta_put(r->journal, "run", "open") == 0);
     ym_journal_close(ym_steal(&r->journal));
 }
 
 void rig_stop(struct rig *r)
 {
-    rig_end(
-        r,
-        YM_SEC(30)); /* of the rig's clock, which stands still: only an end of all work ends it */
+    /* Of the rig's clock, which stands still: only an end of all work ends it. */
+    rig_end(r, YM_SEC(30), false);
 }
 
 void rig_kill(struct rig *r)
 {
-    rig_end(r, YM_MS(0));
+    rig_end(r, YM_MS(0), true);
 }
 
 void rig_restart(struct rig *r)

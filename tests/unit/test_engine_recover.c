@@ -245,6 +245,42 @@ static void a_prompt_found_empty_is_written_again(void **state)
     rig_picture(r, R);
 }
 
+/* The same after it was done: what was settled is the user's text, and lost nowhere else. */
+static void a_finished_prompt_found_short_is_written_again(void **state)
+{
+    struct rig *r = *state;
+    rig_save(r, P, "a sunset");
+    rig_save(r, "images/b.txt", "emptied by its user");
+    rig_idle(r);
+    rig_kill(r);
+    struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = r->wall_ms / 1000 - 3600}};
+    file_put(r->base.s.lib_fd, P, "a s");
+    assert_int_equal(utimensat(r->base.s.lib_fd, P, then, 0), 0); /* not written since it had settled */
+    then[1].tv_sec += 7200;
+    file_put(r->base.s.lib_fd, "images/b.txt", "");
+    assert_int_equal(utimensat(r->base.s.lib_fd, "images/b.txt", then, 0), 0);
+    rig_start(r);
+    YM_AUTOFREE char *text = rig_text(r, P), *theirs = rig_text(r, "images/b.txt");
+    assert_string_equal(text, "a sunset");
+    assert_string_equal(theirs, "");
+    rig_idle(r);
+    assert_int_equal(rig_sent(r), 2);
+}
+
+static void after_an_orderly_end_nothing_is_looked_for(void **state)
+{
+    struct rig *r = *state;
+    rig_save(r, P, "a sunset");
+    rig_idle(r);
+    rig_stop(r);
+    struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = r->wall_ms / 1000 - 3600}};
+    file_put(r->base.s.lib_fd, P, "");
+    assert_int_equal(utimensat(r->base.s.lib_fd, P, then, 0), 0);
+    rig_start(r);
+    YM_AUTOFREE char *text = rig_text(r, P);
+    assert_string_equal(text, "");
+}
+
 /* A library copied with its results, or a lost journal: nothing is bought. */
 static void results_found_beside_prompts_are_adopted(void **state)
 {
@@ -358,6 +394,8 @@ int main(void)
         T(prompts_saved_meanwhile_are_found),
         T(first_mount_starts_nothing),
         T(a_prompt_found_empty_is_written_again),
+        T(a_finished_prompt_found_short_is_written_again),
+        T(after_an_orderly_end_nothing_is_looked_for),
         T(results_found_beside_prompts_are_adopted),
         T(a_damaged_result_is_not_adopted),
         T(stopping_waits_for_what_is_paid),

@@ -129,5 +129,6 @@ bool sidecar_indexing(struct ym_engine *e);
 void scan_start(struct ym_engine *e, const char *folder, unsigned why);
 void scan_stop(struct ym_engine *e); /* joins it */
 void intake_recover(struct ym_engine *e);
+int intake_closed(struct ym_engine *e);  /* the engine ends by itself; inside a transaction */
 
 #endif

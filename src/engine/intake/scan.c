@@ -2,8 +2,10 @@
  * A thread of its own with its own reader of the journal; the engine sees only what differs. */
 #include "engine_private.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SCAN_AHEAD 512 /* names handed over and not settled yet */
 
@@ -192,38 +194,83 @@ void ym_engine_scan(struct ym_engine *e)
     ym_engine_post(e, scan_asked, NULL, NULL);
 }
 
-/* Prompts whose file is shorter than what was settled (a power cut): written again. */
+/* ---- prompts that a power cut shortened: written again from the journal, before the mount ---- */
+#define RUN_META "run"
+#define UNWRITTEN YM_SEC(120) /* what was settled longer before the end had reached the disk by itself */
+
+struct mending {
+    struct ym_engine *e;
+    ym_wall last; /* when a name was settled last */
+};
+
+static void last_settled(void *ctx, const struct ym_name_row *n)
+{
+    struct mending *m = ctx;
+    if (n->settled_at.ms > m->last.ms)
+        m->last = n->settled_at;
+}
+
+/* A file that was changed after it had settled is as its user wants it. */
+static bool was_cut(const struct ym_name_row *n, const struct stat *st)
+{
+    int64_t changed = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+    return S_ISREG(st->st_mode) && st->st_size < (int64_t)n->text_len && changed <= n->settled_at.ms;
+}
+
 static void name_mend(void *ctx, const struct ym_name_row *n)
 {
-    struct ym_engine *e = ctx;
-    struct ym_ident now;
+    struct mending *m = ctx;
     struct ym_err err;
+    struct stat st;
     const char *base;
-    if (!n->text || ym_store_ident(e->p.store->lib_fd, n->path, &now) < 0 ||
-        now.size >= (int64_t)n->text_len || now.size != 0)
+    if (!n->text || n->settled_at.ms + UNWRITTEN.ms < m->last.ms)
         return;
-    YM_AUTOCLOSE int dir = ym_store_parent(e->p.store, n->path, &base);
-    if (dir >= 0 && ym_write_whole(dir, base, n->text, n->text_len, 0644, &err) == 0)
-        ym_log(YM_INFO, "engine", "%s was found short and written again from the journal", n->path);
+    YM_AUTOCLOSE int dir = ym_store_parent(m->e->p.store, n->path, &base);
+    if (dir < 0 || fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0 || !was_cut(n, &st))
+        return;
+    if (ym_write_whole(dir, base, n->text, n->text_len, st.st_mode & 07777, &err) < 0) {
+        ym_log(YM_WARN, "engine", "%s was found short: %s", n->path, err.msg);
+        return;
+    }
+    if (st.st_uid != geteuid() && fchownat(dir, base, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+        ym_log(YM_WARN, "engine", "%s now belongs to the program's user", n->path);
+    ym_log(YM_INFO, "engine", "%s was found short and written again from the journal", n->path);
+}
+
+/* "closed BOOT" when the last engine ended by itself since the machine started: no file can be short. */
+static int run_mark(struct ym_engine *e, const char *what)
+{
+    char text[64], boot[40] = "";
+    YM_AUTOCLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, boot, 36) != 36)
+        boot[0] = 0;
+    snprintf(text, sizeof(text), "%s %s", what, boot);
+    return ym_meta_put(e->p.journal, RUN_META, text);
+}
+
+static bool ended_well(struct ym_engine *e)
+{
+    char *before = NULL, *now = NULL;
+    bool well = ym_meta_get(e->p.journal, RUN_META, &before) == 0 && run_mark(e, "closed") == 0 &&
+                ym_meta_get(e->p.journal, RUN_META, &now) == 0 && strcmp(before, now) == 0 &&
+                strlen(now) > strlen("closed ");
+    free(before);
+    free(now);
+    return well;
 }
 
 void intake_recover(struct ym_engine *e)
 {
-    struct id_list open = {0};
-    static const enum ym_state states[] = {YM_JOB_QUEUED, YM_JOB_RESERVED, YM_JOB_HELD};
-    for (size_t i = 0; i < YM_COUNT(states); i++)
-        ym_job_each_state(e->p.journal, states[i], id_list_add, &open);
-    for (size_t i = 0; i < open.n; i++) {
-        struct slot_list l;
-        slots_of_job(e, open.v[i].s, &l);
-        for (size_t k = 0; k < l.n; k++) {
-            struct ym_name_row n;
-            if (ym_name_get(e->p.journal, l.v[k].path, &n) < 0)
-                continue;
-            name_mend(e, &n);
-            ym_name_row_fini(&n);
-        }
-        slot_list_fini(&l);
-    }
-    id_list_fini(&open);
+    struct mending m = {.e = e};
+    bool well = ended_well(e);
+    engine_must(e, run_mark(e, "open"), "the mark of this run", NULL);
+    if (well)
+        return;
+    ym_name_each(e->p.journal, "", true, last_settled, &m);
+    ym_name_each(e->p.journal, "", true, name_mend, &m);
+}
+
+int intake_closed(struct ym_engine *e)
+{
+    return run_mark(e, "closed");
 }
