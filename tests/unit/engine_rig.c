@@ -262,6 +262,7 @@ void rig_idle(struct rig *r)
         assert_true(rig_until(r, 120000, is_idle, NULL));
         rig_on(r, look, &l);
     } while (!l.held);
+    rig_on(r, NULL, NULL); /* whoever waited for it has been told */
 }
 
 void rig_wall_shift(struct rig *r, int64_t ms)

@@ -255,7 +255,8 @@ static void a_finished_prompt_found_short_is_written_again(void **state)
     rig_kill(r);
     struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = r->wall_ms / 1000 - 3600}};
     file_put(r->base.s.lib_fd, P, "a s");
-    assert_int_equal(utimensat(r->base.s.lib_fd, P, then, 0), 0); /* not written since it had settled */
+    assert_int_equal(utimensat(r->base.s.lib_fd, P, then, 0),
+                     0); /* not written since it had settled */
     then[1].tv_sec += 7200;
     file_put(r->base.s.lib_fd, "images/b.txt", "");
     assert_int_equal(utimensat(r->base.s.lib_fd, "images/b.txt", then, 0), 0);
