@@ -367,6 +367,9 @@ def test_the_command_line_speaks_to_the_mount(mount, fake):
     mount.make("images/a.txt", "an owl")
     s = command(mount, "status")["status"]
     assert s["mountpoint"] == str(mount.mnt) and s["jobs"]["done"] == 1
+    # What the mount works with, not what this shell would.
+    assert "settle_ms = 50" in command(mount, "config", "--running")["toml"]
+    assert "settle_ms = 300" in command(mount, "config")["toml"]
     first = mount.bytes("images/a.jpg")
     assert command(mount, "again", "images/a.txt")["ok"]
     wait_for(lambda: mount.bytes("images/a.jpg") != first)

@@ -95,6 +95,7 @@ WRONG = {
     "moved to another folder": "mkdir images/sub; mv images/p.held.log images/sub/p.approved.log",
     "moved to another stem": "mv images/p.held.log images/other.approved.log",
     "a copy moved": "cp images/p.held.log images/x; rm images/p.held.log; mv images/x images/p.approved.log",
+    "a copy in its place": "cp images/p.held.log x; mv -f x images/p.held.log; mv images/p.held.log images/p.approved.log",
     "moved there and back": "mkdir sub; mv images/p.held.log sub/p.held.log; mv sub/p.held.log images/p.approved.log",
     "its folder": "mkdir images/d; mv images/p.held.log images/d/p.held.log; mv images/d images/p.approved.log",
 }

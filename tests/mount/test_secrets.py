@@ -129,7 +129,7 @@ def test_no_secret_is_kept_or_told(secret, google):
         for a in ("user.xdg.comment", "user.xdg.origin.url"):
             with contextlib.suppress(OSError):
                 assert not spoken_of(os.getxattr(secret.path("images/" + prompt), a))
-    for args in (["status"], ["status", "--json"], ["config"], ["config", "--json"],
+    for args in (["status"], ["status", "--json"], ["config"], ["config", "--json"], ["config", "--running"],
                  ["wait", "--json", "images/echo400.txt"]):
         done = secret.ymago(*args, "--library", str(secret.mnt), ok=None)
         assert not spoken_of((done.stdout + done.stderr).encode()), args
