@@ -213,6 +213,7 @@ void note_error(struct ym_engine *e, const struct ym_job_row *r, const char *bil
 void note_error_clear(struct ym_engine *e, const char *prompt);
 void note_held(struct ym_engine *e, const char *prompt, struct ym_hold_row *h);
 void note_remove(struct ym_engine *e, const char *path);
+void note_renamed(struct ym_engine *e, const char *from, const char *to); /* approves, if it does */
 void notes_free(struct ym_engine *e);
 void notes_tick(struct ym_engine *e);   /* after the disk was full */
 

@@ -155,6 +155,20 @@ static void note_work(void *ctx)
                              &n->path, &n->b2, &n->ident, &n->err);
 }
 
+/* It may have been renamed between its appearance and this moment, when nothing knew it yet. A hard
+ * link is no renaming: then it is still where it was. */
+static void renamed_early(struct ym_engine *e, const char *path)
+{
+    static const char held[] = ".held.log";
+    struct ym_ident now;
+    size_t len = strlen(path), k = sizeof(held) - 1;
+    if (len <= k || strcmp(path + len - k, held) != 0 ||
+        ym_store_ident(e->p.store->lib_fd, path, &now) != -ENOENT)
+        return;
+    YM_AUTOFREE char *to = ym_asprintf("%.*s.approved.log", (int)(len - k), path);
+    note_renamed(e, path, to);
+}
+
 /* A hold's note is known by its file: renaming that approves. */
 static void held_written(struct ym_engine *e, struct note *n)
 {
@@ -167,6 +181,8 @@ static void held_written(struct ym_engine *e, struct note *n)
     engine_must(e, ym_hold_put(e->p.journal, &h, &err), "a hold", &err);
     if (h.status != YM_HOLD_WAITING)
         note_remove(e, n->path);
+    else
+        renamed_early(e, n->path);
     ym_hold_row_fini(&h);
 }
 

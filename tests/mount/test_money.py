@@ -1,4 +1,5 @@
 """Ceilings, notes that ask, approvals: nothing is sent that was not allowed, and what was allowed is."""
+import contextlib
 import json
 import os
 import re
@@ -29,6 +30,12 @@ def held(lib, prompt="images/p.txt"):
     return text, float(amount[1]) if amount else None
 
 
+def arrives(lib, prompt="images/p.txt"):
+    """Its results, when an approval that was just given has had its effect."""
+    lib.wait_state(prompt, "done")
+    return lib.wait(prompt)
+
+
 def paid(fake):
     return fake.stats(log=False)["paid"]
 
@@ -51,7 +58,7 @@ def test_max_usd_holds_and_a_rename_approves(mount, fake):
     assert 0.03 < amount < 0.10
     assert asked(fake) == 0
     mount.sh("mv images/p.held.log images/p.approved.log")
-    assert mount.wait("images/p.txt") == ["images/p.jpg"]
+    assert arrives(mount, "images/p.txt") == ["images/p.jpg"]
     assert paid(fake) == 1
     mount.wait_gone("images/p.approved.log")
     assert not mount.exists("images/p.held.log")
@@ -61,6 +68,21 @@ def test_max_usd_holds_and_a_rename_approves(mount, fake):
     mount.save("images/q.txt", DEAR + "another owl")
     held(mount, "images/q.txt")
     assert paid(fake) == 1
+
+
+def test_an_approval_at_once(mount, fake):
+    """A script renames the note the moment it appears, before anything else can have seen it."""
+    for i in range(20):
+        mount.save(f"images/p{i}.txt", DEAR + f"an owl {i}")
+        note = str(mount.path(f"images/p{i}"))
+        until = time.monotonic() + 20
+        while time.monotonic() < until:  # no pause: it is seen within microseconds
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(note + ".held.log", note + ".approved.log")
+                break
+        assert arrives(mount, f"images/p{i}.txt") == [f"images/p{i}.jpg"]
+        mount.wait_gone(f"images/p{i}.approved.log")
+    assert paid(fake) == 20
 
 
 def test_per_job_usd_holds_and_front_matter_cannot_raise_it(libraries, fake):
@@ -81,7 +103,7 @@ def test_the_amount_is_that_of_all_its_pictures(mount, fake):
     mount.wait_state("images/p.x3.txt", "held")
     wait_for(lambda: held(mount, "images/p.x3.txt")[1] > 2.5 * one, what=lambda: held(mount, "images/p.x3.txt"))
     mount.sh("mv images/p.held.log images/p.approved.log")
-    assert len(mount.wait("images/p.x3.txt")) == 3
+    assert len(arrives(mount, "images/p.x3.txt")) == 3
     assert paid(fake) == 3
     assert mount.state("images/one.txt") == "held"
 
@@ -95,7 +117,8 @@ WRONG = {
     "moved to another folder": "mkdir images/sub; mv images/p.held.log images/sub/p.approved.log",
     "moved to another stem": "mv images/p.held.log images/other.approved.log",
     "a copy moved": "cp images/p.held.log images/x; rm images/p.held.log; mv images/x images/p.approved.log",
-    "a copy in its place": "cp images/p.held.log x; mv -f x images/p.held.log; mv images/p.held.log images/p.approved.log",
+    "a copy in its place": "cp images/p.held.log x; mv -f x images/p.held.log;"
+                           " mv images/p.held.log images/p.approved.log",
     "moved there and back": "mkdir sub; mv images/p.held.log sub/p.held.log; mv sub/p.held.log images/p.approved.log",
     "its folder": "mkdir images/d; mv images/p.held.log images/d/p.held.log; mv images/d images/p.approved.log",
 }
@@ -112,7 +135,7 @@ def test_other_ways_to_that_name_approve_nothing(mount, fake, how):
     assert "approved" not in [e["type"] for e in mount.events()]
     if mount.exists("images/p.held.log") and how != "linked":  # the true gesture still works, over whatever is there
         mount.sh("mv -f images/p.held.log images/p.approved.log")
-        assert mount.wait("images/p.txt") == ["images/p.jpg"]
+        assert arrives(mount, "images/p.txt") == ["images/p.jpg"]
         assert paid(fake) == 1
 
 
@@ -144,7 +167,7 @@ def test_a_stated_amount_approves(mount, fake, by):
     assert (mount.state("images/p.txt"), asked(fake)) == ("held", 0)
     assert held(mount)[1] == amount
     approve("0.20")
-    assert mount.wait("images/p.txt") == ["images/p.jpg"]
+    assert arrives(mount, "images/p.txt") == ["images/p.jpg"]
     assert paid(fake) == 1
     mount.wait_gone("images/p.held.log")
 
@@ -160,7 +183,8 @@ def test_a_cap_runs_until_it_is_used(mount, fake):
     note = wait_for(lambda: mount.bytes("images/p.held.log").decode())
     assert "used up" in note and 0.06 < float(re.search(r"Amount: \$([0-9.]+)", note)[1]) < 0.2
     mount.sh("mv images/p.held.log images/p.approved.log")
-    assert len(mount.wait("images/p.x4.txt")) == 4
+    fake.wait_for(lambda s: s["paid"] == 4)
+    assert len(arrives(mount, "images/p.x4.txt")) == 4
     assert paid(fake) == 4
 
 
@@ -220,7 +244,7 @@ def test_held_survives_a_kill(mount, fake):
     assert asked(fake) == 2
     held(mount, waiting[0])
     mount.sh('mv "$1.held.log" "$1.approved.log"', waiting[0][:-4])  # a note from before the kill
-    assert len(mount.wait(waiting[0])) == 1
+    assert len(arrives(mount, waiting[0])) == 1
     assert paid(fake) == 3
     budget(mount, daily_usd=1)
     mount.wait(waiting[1])
@@ -233,7 +257,7 @@ def test_approved_money_is_outside_the_day_and_inside_the_month(mount, fake):
     mount.save("images/p.txt", "an owl")
     held(mount)
     mount.sh("mv images/p.held.log images/p.approved.log")
-    mount.wait("images/p.txt")
+    arrives(mount, "images/p.txt")
     budget(mount, monthly_usd=0.04)
     mount.save("images/q.txt", "a cat")
     assert "monthly budget" in held(mount, "images/q.txt")[0]
@@ -314,6 +338,7 @@ def test_many_at_once_are_asked_for_as_one(mount, fake):
     amount = float(re.search(r"Amount: \$([0-9.]+)", text)[1])
     assert amount >= (30 - before) * 0.0336, text
     mount.sh('mv "$1.held.log" "$1.approved.log"', where + note[0][:-9])
+    fake.wait_for(lambda s: s["paid"] == 30)
     for i in range(1, 31):
         assert mount.wait(f"images/p{i}.txt") == [f"images/p{i}.jpg"]
     assert paid(fake) == asked(fake) == 30

@@ -12,7 +12,8 @@ from fake import FakeGemini
 from rig import mount_row, program, run, wait_for
 
 KEY = "AIzaSyD1stinctive-Key_0f-a-Te5t-98765432"
-OTHERS = {"AWS_SECRET_ACCESS_KEY": "aws+Secret/ofATest0123456789abcdefghijkl", "OPENAI_API_KEY": "sk-of-a-test-1234567890"}
+OTHERS = {"AWS_SECRET_ACCESS_KEY": "aws+Secret/ofATest0123456789abcdefghijkl",
+          "OPENAI_API_KEY": "sk-of-a-test-1234567890"}
 HOOK = "whsec_b2YgYSB0ZXN0IG9mIHltYWdv"
 SECRETS = [s.encode() for s in (KEY, HOOK, *OTHERS.values())]
 

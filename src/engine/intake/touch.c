@@ -109,7 +109,7 @@ static void media_touched(struct ym_engine *e, const struct ym_touch *t)
 }
 
 /* ---- notes: renaming X.held.log to X.approved.log approves the amount it states ---- */
-static void note_renamed(struct ym_engine *e, const char *from, const char *to)
+void note_renamed(struct ym_engine *e, const char *from, const char *to)
 {
     struct ym_name a, b;
     struct ym_hold_row h;
