@@ -88,7 +88,7 @@ static void typing_is_put_off_for_half_a_minute_at_most(void **state)
         rig_save(r, P, text);
         rig_advance(r, 2000);
     }
-    assert_in_range(sent_after(r, 0, t), 29000, 32000);
+    assert_in_range(sent_after(r, 0, t), 29000, 34500); /* or at the next save */
 }
 
 /* A library that is copied in arrives whole first: its results may be behind its prompts. */

@@ -183,7 +183,7 @@ void settle_arm(struct ym_engine *e, const char *path, unsigned why, ym_dur in, 
     ym_mono now = engine_mono(e);
     pthread_mutex_lock(&e->look);
     struct entry *x = entry_get(e, path);
-    if (!x->armed)
+    if (!x->armed && !x->inspecting)
         x->first = now;
     x->why |= why;
     if (again_idx >= 0)
@@ -234,7 +234,7 @@ void settle_closed(struct ym_engine *e, const char *path, bool dirty, bool follo
             w->open--;
     }
     if (dirty && follow) {
-        if (!x->armed)
+        if (!x->armed && !x->inspecting) /* else the reading is void, the patience used up so far not */
             x->first = engine_mono(e);
         x->why |= WHY_WRITE;
         set_armed(e, x, true);
@@ -416,7 +416,6 @@ bool settle_inspected(struct ym_engine *e, const char *path, unsigned why)
     if (!valid) {
         x->why |= why;
         if (!x->armed) { /* open for writing again: its close arms it, but the reasons must not be lost */
-            x->first = engine_mono(e);
             set_armed(e, x, true);
             due_at(e, x, engine_mono(e));
         }
