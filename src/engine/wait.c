@@ -95,6 +95,8 @@ static void judge(struct ym_engine *e, const char *target, struct verdict *v)
     }
     judge_slots(e, &l, v);
     slot_list_fini(&l);
+    if (v->state == YM_JOB_NONE && e->status.scanning)
+        v->pending = true; /* the walk may be about to find it */
 }
 
 static void verdict_fini(struct verdict *v)
