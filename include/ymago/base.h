@@ -82,7 +82,8 @@ char *ym_buf_steal(struct ym_buf *b); /* the text, "" if nothing was added; call
 #define YM_ID_LEN 26
 struct ym_id {
     char s[YM_ID_LEN + 1];
-}; /* ULID: 48 bits of milliseconds + 80 random bits, Crockford base32; sorts by time */
+}; /* ULID: 48 bits of milliseconds + 80 random bits, Crockford base32; sorts by
+    * time, and within a millisecond as made in this process */
 struct ym_id ym_id_new(ym_wall now);
 bool ym_id_valid(const char *s);
 void ym_random(void *buf, size_t len);

@@ -2,11 +2,57 @@
 #include "service_private.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
+
+/* A prompt of several pictures is as far as the one that needs attention most, else the slowest. */
+static int attention(enum ym_state s)
+{
+    static const enum ym_state order[] = {YM_JOB_FAILED, YM_JOB_UNKNOWN, YM_JOB_HELD, YM_JOB_QUEUED, YM_JOB_RESERVED,
+                                          YM_JOB_ACCEPTED, YM_JOB_STORED, YM_JOB_CANCELLED, YM_JOB_DONE};
+    for (int i = 0; i < (int)YM_COUNT(order); i++)
+        if (order[i] == s)
+            return i;
+    return (int)YM_COUNT(order);
+}
+
+struct slots {
+    struct ym_id jobs[64];
+    int idx[64];
+    size_t n;
+};
+
+static void slot_add(void *ctx, const struct ym_slot_row *r)
+{
+    struct slots *s = ctx;
+    if (s->n < YM_COUNT(s->jobs)) {
+        s->idx[s->n] = r->idx;
+        s->jobs[s->n++] = r->job;
+    }
+}
+
+/* The slot of a prompt that says most about it; 0 when all are done. */
+static int telling_slot(struct ym_journal *j, const char *path)
+{
+    struct slots s = {.n = 0};
+    int best = 0, best_rank = INT_MAX;
+    ym_slot_each_name(j, path, slot_add, &s);
+    for (size_t i = 0; i < s.n && s.n > 1; i++) {
+        struct ym_job_row r;
+        if (ym_job_get(j, s.jobs[i].s, &r) < 0)
+            continue;
+        if (attention(r.state) < best_rank) {
+            best_rank = attention(r.state);
+            best = s.idx[i];
+        }
+        ym_job_row_fini(&r);
+    }
+    return best;
+}
 
 static bool job_of_path(struct ym_journal *j, const char *path, struct ym_slot_row *slot, struct ym_job_row *job)
 {
-    bool have = ym_slot_get(j, path, 0, slot) == 0 || ym_slot_by_result(j, path, slot) == 0;
+    bool have = ym_slot_get(j, path, telling_slot(j, path), slot) == 0 || ym_slot_by_result(j, path, slot) == 0;
     if (!have)
         return false;
     if (ym_job_get(j, slot->job.s, job) < 0) {

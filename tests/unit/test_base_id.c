@@ -15,6 +15,17 @@ static void ids_sort_by_time(void **state)
     assert_memory_equal(end.s, "7ZZZZZZZZZ", 10);
 }
 
+static void ids_of_one_millisecond_sort_as_they_were_made(void **state)
+{
+    (void)state;
+    struct ym_id last = ym_id_new((ym_wall){1795177736330});
+    for (int i = 0; i < 1000; i++) {
+        struct ym_id next = ym_id_new((ym_wall){1795177736330});
+        assert_true(strcmp(last.s, next.s) < 0);
+        last = next;
+    }
+}
+
 static void ids_differ(void **state)
 {
     (void)state;
@@ -72,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_sort_by_time),
+        cmocka_unit_test(ids_of_one_millisecond_sort_as_they_were_made),
         cmocka_unit_test(ids_differ),
         cmocka_unit_test(what_is_an_id),
         cmocka_unit_test(randomness_is_even),
