@@ -1,5 +1,5 @@
 /* After a crash the journal alone says what to redo. Runs before the mount, before the thread. */
-#include "run.h"
+#include "attempt/run.h"
 
 #include <fcntl.h>
 #include <unistd.h>

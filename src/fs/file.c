@@ -1,7 +1,7 @@
 /* Open files. What is written lies in the library's file before the write is answered. */
 #include "notice.h"
 #include "ops.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

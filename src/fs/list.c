@@ -2,7 +2,7 @@
  * name once although files come and go; a cookie is the place of the next entry in that text. */
 #include "notice.h"
 #include "ops.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Finding files and saying what they are. */
 #include "notice.h"
 #include "ops.h"
-#include "publisher.h"
-#include "virtual.h"
+#include "publish/publisher.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "lower.h"
 #include "handle.h"
-#include "publisher.h"
-#include "tree.h"
+#include "publish/publisher.h"
+#include "virtual/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

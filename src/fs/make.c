@@ -1,7 +1,7 @@
 /* New names: files, folders, links. */
 #include "notice.h"
 #include "ops.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "node.h"
 #include "handle.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #define FIRST_BUCKETS 64
 

@@ -1,6 +1,6 @@
 #include "notice.h"
-#include "publisher.h"
-#include "tree.h"
+#include "publish/publisher.h"
+#include "virtual/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* Renaming: by users, and the publisher's way of making a result appear. */
 #include "notice.h"
 #include "ops.h"
-#include "publisher.h"
-#include "virtual.h"
+#include "publish/publisher.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

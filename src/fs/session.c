@@ -1,12 +1,12 @@
 /* Mounting, the loop, unmounting. */
 #include "session.h"
 #include "check.h"
-#include "invalidate.h"
-#include "mounts.h"
+#include "publish/invalidate.h"
+#include "publish/mounts.h"
 #include "ops.h"
-#include "publisher.h"
-#include "stream.h"
-#include "virtual.h"
+#include "publish/publisher.h"
+#include "virtual/stream.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* Changing attributes. Only a new size and "now" mean anything to a prompt. */
 #include "notice.h"
 #include "ops.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * below. */
 #include "lower.h"
 #include "ops.h"
-#include "virtual.h"
+#include "virtual/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>

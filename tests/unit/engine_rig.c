@@ -3,7 +3,7 @@
 #include <time.h>
 #include <ymago/media.h>
 
-#include "../../src/engine/run.h"
+#include "../../src/engine/attempt/run.h"
 
 #define STEP_MS 50
 #define PID     4711

@@ -1,6 +1,6 @@
 #include "invalidate.h"
 #include "mounts.h"
-#include "stream.h"
+#include "virtual/stream.h"
 
 #include <pthread.h>
 #include <signal.h>

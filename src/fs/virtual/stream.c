@@ -1,6 +1,6 @@
 #include "stream.h"
 #include "handle.h"
-#include "invalidate.h"
+#include "publish/invalidate.h"
 #include "ops.h"
 
 #include <errno.h>
