@@ -33,7 +33,7 @@ def wanted(root):
     yield from ((var, r"(?<!\w)%s(?!\w)") for var in rows(options, r'^    \{ "([A-Z][A-Z0-9_]+)", "', 20))
     yield from ((f, r"^\.B %s\b") for f in rows(src / "config" / "fields.c", r'^    \{ "(\w+)", (?:NULL|A\()', 30))
     yield from ((p, r"(?<!\w)%s(?!\w)") for p in
-                rows(src / "fs" / "tree.c", r'^    \{"(?:\.ymago/jobs/\*/)?([\w./]+)",\s+VIRT_(?!OVERLAY|STAGING|JOBS)', 15))
+                rows(src / "fs" / "virtual" / "tree.c", r'^    \{"(?:\.ymago/jobs/\*/)?([\w./]+)",\s+VIRT_(?!OVERLAY|STAGING|JOBS)', 15))
 
 
 def main(root, page):
