@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define PLACE_RETRY YM_SEC(5)
+#define PLACE_TRIES 6 /* of a place that refuses; then a gesture or the next start tries again */
 
 struct copies {
     char **v;
@@ -31,7 +32,8 @@ struct placing { /* a task under way, or a job that waits for one of the same pr
     size_t nspots;
     struct copies copies;
     bool running, again;
-    ym_mono not_before;  /* the disk was full */
+    ym_mono not_before;  /* the disk was full, or the place refused */
+    int refused;         /* times that a place refused for another reason than space */
     int object_r;        /* bytes put under their digest instead of (or before) a place */
     bool gone;           /* no bytes anywhere */
     struct ym_err err;
@@ -57,7 +59,7 @@ static void placing_free(struct placing *p)
 static void spots_clear(struct placing *p)
 {
     struct placing keep = *p;
-    *p = (struct placing){.next = keep.next, .e = keep.e, .job = keep.job, .again = keep.again,
+    *p = (struct placing){.next = keep.next, .e = keep.e, .job = keep.job, .again = keep.again, .refused = keep.refused,
                           .not_before = keep.not_before};
     keep.job = (struct ym_job_row){0};
     struct placing *old = ym_alloc(sizeof(*old));
@@ -263,18 +265,30 @@ static void placing_remove(struct ym_engine *e, struct placing *p)
         }
 }
 
+/* Once more later: what is paid for has no place yet. */
+static void place_later(struct ym_engine *e, struct placing *p, ym_dur in)
+{
+    struct placing *q = ym_alloc(sizeof(*q));
+    q->e = e;
+    q->job.id = p->job.id;
+    q->refused = p->refused;
+    q->not_before = in.ms ? ym_mono_add(engine_mono(e), in) : (ym_mono){0};
+    q->next = e->placing;
+    e->placing = q;
+}
+
 static void place_done(struct ym_engine *e, void *ctx)
 {
     struct placing *p = ctx;
-    bool full = out_of_space(p->object_r), failed = p->object_r < 0 && !p->gone;
+    bool full = out_of_space(p->object_r), failed = p->object_r < 0 && !p->gone, refused = false;
     p->running = false;
     for (size_t i = 0; i < p->nspots; i++) {
         full |= out_of_space(p->spots[i].r);
+        refused |= p->spots[i].r < 0 && p->spots[i].r != -ENOENT; /* a folder that is gone stays so */
         if (p->spots[i].r < 0)
             ym_log(YM_WARN, "engine", "job=%s %s: not placed: %s", p->job.id.s, p->spots[i].slot.path, p->spots[i].err.msg);
         spot_record(e, p, &p->spots[i]);
     }
-    bool again = p->again || full || failed;
     if (!full && !failed) {
         if (p->gone)
             job_gone(e, p);
@@ -282,16 +296,14 @@ static void place_done(struct ym_engine *e, void *ctx)
             job_placed(e, p);
     }
     placing_remove(e, p);
-    if (again) {
-        struct placing *q = ym_alloc(sizeof(*q));
-        q->e = e;
-        q->job.id = p->job.id;
-        q->not_before = full || failed ? ym_mono_add(engine_mono(e), PLACE_RETRY) : (ym_mono){0};
-        q->next = e->placing;
-        e->placing = q;
-        if (full)
-            live_set(e, &p->job.id, 1, "storing: the disk is full, the paid result is kept");
-    }
+    if (full || failed)
+        place_later(e, p, PLACE_RETRY);
+    else if (refused && p->refused++ < PLACE_TRIES)
+        place_later(e, p, YM_MS(INT64_C(500) << p->refused)); /* 1 s, 2 s, 4 s ... */
+    else if (p->again)
+        place_later(e, p, YM_MS(0));
+    if (full)
+        live_set(e, &p->job.id, 1, "storing: the disk is full, the paid result is kept");
 }
 
 static void place_task_free(void *ctx)
@@ -398,6 +410,9 @@ void place_job(struct ym_engine *e, const char *job)
     for (struct placing *p = e->placing; p; p = p->next)
         if (strcmp(p->job.id.s, job) == 0) {
             p->again = p->running;
+            p->not_before = (ym_mono){0}; /* asked for: not put off any longer */
+            if (!p->running)
+                place_try(e, p);
             return;
         }
     struct placing *p = ym_alloc(sizeof(*p));
