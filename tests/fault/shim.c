@@ -1,7 +1,8 @@
-/* Preloaded into the daemon: kills it, as kill -9 would, at the N-th call that makes something durable in
- * the state folder. A write that is the N-th is carried out by half.
+/* Preloaded into the daemon: at the N-th call that makes something durable in the state folder kills it, as
+ * kill -9 would, or lets that one call fail. A write that is to die there is carried out by half.
  *
  *   YM_SHIM_KILL=N    at which call; 0 or unset: never
+ *   YM_SHIM_FAIL=E    errno of a call that fails instead
  *   YM_SHIM_ARM=FILE  counting begins once that file exists; unset: at once
  *   YM_SHIM_LOG=FILE  a line for each call counted: number, call, file
  */
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 static long kill_at;
+static int fail_with; /* 0 = die */
 static const char *arm_file, *log_file;
 static bool on;
 static atomic_bool armed;
@@ -32,6 +34,8 @@ __attribute__((constructor)) static void start(void)
     const char *number = getenv("YM_SHIM_KILL");
     on = base && strcmp(base, "/ymago") == 0; /* not what the daemon starts */
     kill_at = number ? strtol(number, NULL, 10) : 0;
+    number = getenv("YM_SHIM_FAIL");
+    fail_with = number ? (int)strtol(number, NULL, 10) : 0;
     arm_file = getenv("YM_SHIM_ARM");
     log_file = getenv("YM_SHIM_LOG");
     atomic_store(&armed, !arm_file);
@@ -57,13 +61,16 @@ static bool in_state(int fd, char path[static 4096])
     return strstr(path, "/.ymago") != NULL;
 }
 
-static void die(void)
+/* Never returns, or -1 with errno as a failed call does. */
+static int fault(void)
 {
-    for (;;)
+    while (!fail_with)
         kill(getpid(), SIGKILL);
+    errno = fail_with;
+    return -1;
 }
 
-/* True: this is the call to die at. */
+/* True: this is the call that it is about. */
 static bool counted(const char *call, const char *path)
 {
     if (!atomic_load(&armed)) {
@@ -77,16 +84,7 @@ static bool counted(const char *call, const char *path)
     return n == kill_at;
 }
 
-static void at_fd(const char *call, int fd)
-{
-    char path[4096];
-    int keep = errno;
-    if (on && in_state(fd, path) && counted(call, path))
-        die();
-    errno = keep;
-}
-
-static bool half_at_fd(const char *call, int fd)
+static bool at_fd(const char *call, int fd)
 {
     char path[4096];
     int keep = errno;
@@ -95,39 +93,37 @@ static bool half_at_fd(const char *call, int fd)
     return now;
 }
 
-static void at_names(const char *call, int from, int to, const char *name)
+static bool at_names(const char *call, int from, int to, const char *name)
 {
-    char path[4096];
+    char path[4096], shown[4400];
     int keep = errno;
-    if (on && (in_state(from, path) || in_state(to, path))) {
-        char shown[4400];
+    bool now = on && (in_state(from, path) || in_state(to, path));
+    if (now) {
         snprintf(shown, sizeof(shown), "%.4000s/%.300s", path, name);
-        if (counted(call, shown))
-            die();
+        now = counted(call, shown);
     }
     errno = keep;
+    return now;
 }
 
 int fsync(int fd)
 {
-    at_fd("fsync", fd);
-    return (int)syscall(SYS_fsync, fd);
+    return at_fd("fsync", fd) ? fault() : (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
-    at_fd("fdatasync", fd);
-    return (int)syscall(SYS_fdatasync, fd);
+    return at_fd("fdatasync", fd) ? fault() : (int)syscall(SYS_fdatasync, fd);
 }
 
 /* With 64 bit offsets pwrite is the symbol pwrite64, and so on; both are wanted. */
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
-    if (half_at_fd("pwrite", fd)) {
+    if (!at_fd("pwrite", fd))
+        return syscall(SYS_pwrite64, fd, data, len, at);
+    if (!fail_with)
         syscall(SYS_pwrite64, fd, data, len / 2, at);
-        die();
-    }
-    return syscall(SYS_pwrite64, fd, data, len, at);
+    return fault();
 }
 
 ssize_t plain_pwrite(int fd, const void *data, size_t len, off_t at) __asm__("pwrite");
@@ -138,17 +134,16 @@ ssize_t plain_pwrite(int fd, const void *data, size_t len, off_t at)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
-    if (fd > 2 && half_at_fd("write", fd)) {
+    if (fd <= 2 || !at_fd("write", fd))
+        return syscall(SYS_write, fd, data, len);
+    if (!fail_with)
         syscall(SYS_write, fd, data, len / 2);
-        die();
-    }
-    return syscall(SYS_write, fd, data, len);
+    return fault();
 }
 
 int ftruncate(int fd, off_t len)
 {
-    at_fd("ftruncate", fd);
-    return (int)syscall(SYS_ftruncate, fd, len);
+    return at_fd("ftruncate", fd) ? fault() : (int)syscall(SYS_ftruncate, fd, len);
 }
 
 int plain_ftruncate(int fd, off_t len) __asm__("ftruncate");
@@ -159,8 +154,7 @@ int plain_ftruncate(int fd, off_t len)
 
 int renameat2(int from, const char *a, int to, const char *b, unsigned flags)
 {
-    at_names("rename", from, to, b);
-    return (int)syscall(SYS_renameat2, from, a, to, b, flags);
+    return at_names("rename", from, to, b) ? fault() : (int)syscall(SYS_renameat2, from, a, to, b, flags);
 }
 
 int renameat(int from, const char *a, int to, const char *b)
@@ -170,12 +164,10 @@ int renameat(int from, const char *a, int to, const char *b)
 
 int linkat(int from, const char *a, int to, const char *b, int flags)
 {
-    at_names("link", from, to, b);
-    return (int)syscall(SYS_linkat, from, a, to, b, flags);
+    return at_names("link", from, to, b) ? fault() : (int)syscall(SYS_linkat, from, a, to, b, flags);
 }
 
 int unlinkat(int dir, const char *name, int flags)
 {
-    at_names("unlink", dir, dir, name);
-    return (int)syscall(SYS_unlinkat, dir, name, flags);
+    return at_names("unlink", dir, dir, name) ? fault() : (int)syscall(SYS_unlinkat, dir, name, flags);
 }
