@@ -162,22 +162,6 @@ static int declared(const struct ym_engine *e, const cJSON *fields, const char *
                    field, ym_text_show(want, shown, sizeof(shown)), section);
 }
 
-/* What this program cannot do is said before anything is paid for, never passed over. */
-static int able(enum ym_kind kind, const cJSON *fields, struct ym_err *err)
-{
-    const char *type = ym_json_str_or(fields, "media_type", ym_kind_name(kind));
-    if (strcmp(type, ym_kind_name(kind)) != 0)
-        return ym_fail(err, YM_INVALID, EINVAL, "This folder makes %s, media_type says %.20s: move the prompt, or take the line out.",
-                       ym_kind_name(kind), type);
-    if (strcmp(ym_json_str_or(fields, "tier", "now"), "batch") == 0)
-        return ym_fail(err, YM_INVALID, EINVAL, "tier: the batch tier is not available yet, it would cost the full price: take the line out.");
-    if (ym_json_get(fields, "refine"))
-        return ym_fail(err, YM_INVALID, EINVAL, "refine: rounds of judging are not available yet: take the line out.");
-    if (kind == YM_IMAGE && ym_json_get(fields, "last_frame"))
-        return ym_fail(err, YM_INVALID, EINVAL, "last_frame is for videos: an image takes from_image or references.");
-    return 0;
-}
-
 /* Settings that were pasted along with a text and that this model does not know are left out. */
 static bool optional_dropped(const cJSON *fields, struct ym_request *q)
 {
@@ -195,9 +179,7 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     struct ym_request q = {.kind = kind, .variation = variation};
     struct ym_model mem;
     struct ym_call call;
-    int r = able(kind, fields, err);
-    if (r == 0)
-        r = declared(e, fields, "destination", "destinations", err);
+    int r = declared(e, fields, "destination", "destinations", err);
     if (r == 0)
         r = declared(e, fields, "webhook", "webhooks", err);
     if (r == 0)
