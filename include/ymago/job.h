@@ -40,7 +40,17 @@ static inline bool ym_state_is_final(enum ym_state s)
     return s == YM_JOB_DONE || s == YM_JOB_FAILED || s == YM_JOB_CANCELLED || s == YM_JOB_UNKNOWN;
 }
 
+enum ym_ref_role {
+    YM_REF_REFERENCE,    /* `references`, stem.in2.EXT and on */
+    YM_REF_SOURCE,       /* `from_image`, stem.in.EXT: what the result starts from (a video's first frame) */
+    YM_REF_LAST_FRAME,   /* `last_frame` */
+    YM_REF_WORKFLOW,     /* `workflow`: a JSON template, no image */
+    YM_REF_ROLE_COUNT
+};
+const char *ym_ref_role_name(enum ym_ref_role r); /* "reference" "source" "last_frame" "workflow" */
+
 struct ym_ref {          /* a reference or source image */
+    enum ym_ref_role role;
     char *path;          /* relative to the library, or an https URL */
     bool is_url;
     struct ym_digest b2; /* of the bytes; of the text for a URL (fetched when the job runs) */

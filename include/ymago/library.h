@@ -75,8 +75,10 @@ int ym_library_read(const struct ym_store *s, const char *path, struct ym_file_f
  * (regular file, image by its bytes, <= 64 MiB). Caller frees the array with ym_refs_free. */
 int ym_library_refs(const struct ym_store *s, const char *prompt, struct ym_ref **ret, size_t *ret_n, struct ym_err *e);
 /* One reference by its path inside the library ("../" and links refused): for from_image, references.
- * `from` is the prompt's path: tried relative to its folder first, then to the library. */
-int ym_library_ref(const struct ym_store *s, const char *from, const char *path, struct ym_ref *ret, struct ym_err *e);
+ * `from` is the prompt's path: tried relative to its folder first, then to the library. A
+ * workflow is a JSON file of at most 1 MiB, everything else an image. */
+int ym_library_ref(const struct ym_store *s, const char *from, const char *path, enum ym_ref_role role,
+                   struct ym_ref *ret, struct ym_err *e);
 void ym_refs_free(struct ym_ref *r, size_t n);
 /* The texts of folder.toml from the library's root down to the prompt's folder; only those that exist
  * (<= 64 KiB each). Caller frees each text and the array. */

@@ -36,4 +36,39 @@ int ym_media_probe_fd(int fd, int64_t size, struct ym_media_info *ret, struct ym
 bool ym_media_is_ext(const char *ext);
 const char *ym_media_mime_of_ext(const char *ext); /* "image/jpeg" for "JPG"; NULL for no media */
 
+/* ---- child processes: started nowhere else in the program ----
+ * In a cage: bubblewrap (no network, no other processes, read-only /usr, nothing of the user's files), or
+ * where that cannot be had Landlock with a network filter; without either it is refused. An empty
+ * environment, resource limits, a process group of its own that is killed as a whole at the end, on
+ * cancelling and when the time is up. What it reads and writes are open descriptors, which it knows as
+ * /proc/self/fd/N: no path of ours is visible to it. */
+struct ym_child_file {
+    int fd;                    /* ours; borrowed */
+    int as;                    /* its number there, >= 3: "/proc/self/fd/4" */
+};
+struct ym_child {
+    const char *const *argv;   /* NULL-terminated; argv[0] is a name in /usr/bin */
+    const struct ym_child_file *files;
+    unsigned nfiles;           /* at most 24 */
+    const char *input;         /* its standard input; NULL = /dev/null */
+    size_t input_len;
+    struct ym_buf *out;        /* its standard output, up to out->max, then -E2BIG; NULL = not read */
+    void (*line)(void *ctx, const char *line); /* each line of standard output instead; may be NULL */
+    bool (*stopped)(void *ctx);                /* asked about four times a second; may be NULL */
+    void *ctx;
+    ym_dur limit;              /* wall clock; 0 = 60 s */
+    int64_t max_memory, max_file; /* bytes; 0 = 2 GiB, 4 GiB */
+};
+/* Runs it to its end. 0 when it exited with 0. -EIO (YM_LOCAL) with its last words in e->words when it
+ * failed, -ETIME when time was up, -ECANCELED (YM_CANCELLED), -ENOENT when the program is not installed,
+ * -EPERM when no cage can be had. Worker threads. */
+int ym_child_run(const struct ym_child *c, struct ym_err *e);
+bool ym_child_has(const char *program); /* is it installed? */
+
+/* Decodes the beginning of a video or sound file with ffprobe in the cage, by the demuxer of the sniffed
+ * type alone: a broken header or a file without a stream of its kind is -EBADMSG (YM_EMPTY) with a
+ * sentence. Corrects width, height and duration of *info. 0 also when ffprobe is not installed: then what
+ * ym_media_probe_fd saw must do. Images are not looked at. Worker threads. */
+int ym_media_check_fd(int fd, struct ym_media_info *info, struct ym_err *e);
+
 #endif

@@ -62,6 +62,8 @@ int ym_staging_new(const struct ym_store *s, const char *name, int64_t expect,
 int ym_staging_write(struct ym_staging *st, const void *data, size_t len, struct ym_err *e);
 int ym_staging_fd(const struct ym_staging *st);      /* borrowed, O_RDWR: for sniffing the head */
 int64_t ym_staging_size(const struct ym_staging *st);
+/* Somebody else wrote to the descriptor (a child process): the size is what the file has now. -errno. */
+int ym_staging_written(struct ym_staging *st, struct ym_err *e);
 void ym_staging_drop(struct ym_staging *st);         /* closes and removes the .part; NULL is fine */
 struct ym_whole { /* a complete staged file */
     char name[96]; /* in staging/, with ".whole" */

@@ -249,7 +249,7 @@ static bool filename_ok(const char *s)
 
 static bool is_text_name(const char *field)
 {
-    static const char *const free_text[] = {"prompt", "negative_prompt"};
+    static const char *const free_text[] = {"prompt", "negative_prompt", "system"};
     for (size_t i = 0; i < YM_COUNT(free_text); i++)
         if (strcmp(field, free_text[i]) == 0)
             return true;
@@ -265,7 +265,7 @@ static char *shape_text(const char *field, const char *s, struct field_why *why)
         return ratio_text(s, out, sizeof out) ? ym_strdup(out) : NULL;
     if (strcmp(field, "resolution") == 0)
         return resolution_text(s, out, sizeof out) ? ym_strdup(out) : NULL;
-    if (strcmp(field, "from_image") == 0 || strcmp(field, "last_frame") == 0)
+    if (strcmp(field, "from_image") == 0 || strcmp(field, "last_frame") == 0 || strcmp(field, "workflow") == 0)
         return reference_ok(s) ? ym_strdup(s) : NULL;
     if (strcmp(field, "destination") == 0 || strcmp(field, "webhook") == 0)
         return target_ok(s) ? ym_strdup(s) : NULL;
@@ -500,6 +500,7 @@ static const char *expects_text(const char *field)
         {"resolution", "a size such as 1K, 2K, 4K or 1080p"},
         {"from_image", "a path inside the library or an https:// address"},
         {"last_frame", "a path inside the library or an https:// address"},
+        {"workflow", "the path of a JSON file inside the library"},
         {"destination", "a destination's name or an s3://, r2:// or gs:// address"},
         {"webhook", "a webhook's name or an https:// address"},
         {"output_filename", "a plain file name without < > : \" / \\ | ? * and no leading . - _ or #"},

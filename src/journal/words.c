@@ -67,6 +67,13 @@ const char *ym_state_public(enum ym_state s)
 
 /* ---- requests ---- */
 
+const char *ym_ref_role_name(enum ym_ref_role r)
+{
+    static const char *const names[YM_REF_ROLE_COUNT] = {"reference", "source", "last_frame", "workflow"};
+    ym_assert(r < YM_REF_ROLE_COUNT);
+    return names[r];
+}
+
 static void refs_free(struct ym_ref *refs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -128,6 +135,8 @@ static cJSON *ref_pack(const struct ym_ref *ref)
     cJSON_AddStringToObject(o, "mime", ref->mime);
     cJSON_AddNumberToObject(o, "size", (double)ref->size);
     cJSON_AddBoolToObject(o, "url", ref->is_url);
+    if (ref->role != YM_REF_REFERENCE)
+        cJSON_AddStringToObject(o, "role", ym_ref_role_name(ref->role));
     return o;
 }
 
@@ -165,6 +174,10 @@ static int ref_unpack(const cJSON *item, struct ym_ref *ret)
     snprintf(ref.mime, sizeof ref.mime, "%s", mime);
     ref.size = (int64_t)size->valuedouble;
     ref.is_url = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "url"));
+    const char *role = text_of(item, "role");
+    while (role && strcmp(role, ym_ref_role_name(ref.role)) != 0)
+        if (++ref.role == YM_REF_ROLE_COUNT)
+            return -EINVAL;
     *ret = ref;
     return 0;
 }

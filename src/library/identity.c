@@ -45,6 +45,12 @@ static char *params_canonical(const cJSON *params)
     return ym_json_canonical(sent);
 }
 
+/* For a picture the order of the images says all; a clip begins or ends with one of them. */
+static bool role_matters(enum ym_kind kind, enum ym_ref_role role)
+{
+    return role == YM_REF_LAST_FRAME || role == YM_REF_WORKFLOW || (role == YM_REF_SOURCE && kind != YM_IMAGE);
+}
+
 struct ym_digest ym_identity_request(const struct ym_request *r)
 {
     YM_AUTOFREE char *params = params_canonical(r->params);
@@ -57,8 +63,11 @@ struct ym_digest ym_identity_request(const struct ym_request *r)
     add_text(h, r->negative ? r->negative : ""); /* an empty one is none: nothing is sent */
     add_text(h, params);
     add_number(h, (int64_t)r->nrefs);
-    for (size_t i = 0; i < r->nrefs; i++)
+    for (size_t i = 0; i < r->nrefs; i++) {
         ym_hash_field(h, r->refs[i].b2.b, sizeof(r->refs[i].b2.b));
+        if (role_matters(r->kind, r->refs[i].role))
+            add_text(h, ym_ref_role_name(r->refs[i].role));
+    }
     add_number(h, r->variation);
     return hash_end(h);
 }

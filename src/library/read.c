@@ -107,6 +107,7 @@ int ym_library_folder_texts(const struct ym_store *s, const char *prompt,
 
 /* ---- references ---- */
 
+#define WORKFLOW_MAX_BYTES (1 << 20)
 #define REF_MAX_BYTES (64LL * 1024 * 1024)
 
 static void ref_fini(struct ym_ref *r)
@@ -123,7 +124,7 @@ void ym_refs_free(struct ym_ref *r, size_t n)
 }
 
 /* Takes path over on success. */
-static int ref_load(const struct ym_store *s, char *path, struct ym_ref *ret, struct ym_err *e)
+static int ref_load(const struct ym_store *s, char *path, enum ym_ref_role role, struct ym_ref *ret, struct ym_err *e)
 {
     DISK_AUTOTHERE struct there t = {.fd = -1};
     char shown[96], ext[17];
@@ -140,11 +141,14 @@ static int ref_load(const struct ym_store *s, char *path, struct ym_ref *ret, st
                        shown);
     if (t.fd < 0)
         return disk_fail(e, EACCES, "read", path);
-    if (t.ident.size > REF_MAX_BYTES)
+    if (t.ident.size > (role == YM_REF_WORKFLOW ? WORKFLOW_MAX_BYTES : REF_MAX_BYTES))
         return ym_fail(e, YM_INVALID, EFBIG,
-                       "The reference picture %s is larger than 64 MiB; make it smaller.", shown);
-    struct ym_ref ref = {.size = t.ident.size};
-    if (!disk_sniff(t.fd, path, ext, ref.mime) || strncmp(ref.mime, "image/", 6) != 0)
+                       "The reference picture %s is larger than %d MiB; make it smaller.", shown,
+                       role == YM_REF_WORKFLOW ? 1 : 64);
+    struct ym_ref ref = {.role = role, .size = t.ident.size};
+    if (role == YM_REF_WORKFLOW)
+        snprintf(ref.mime, sizeof(ref.mime), "application/json");
+    else if (!disk_sniff(t.fd, path, ext, ref.mime) || strncmp(ref.mime, "image/", 6) != 0)
         return ym_fail(e, YM_INVALID, EINVAL,
                        "The reference %s is not a picture that is understood; save it as PNG or "
                        "JPEG.",
@@ -197,7 +201,7 @@ int ym_library_refs(const struct ym_store *s, const char *prompt, struct ym_ref 
         if (!name)
             continue;
         YM_AUTOFREE char *path = name_join(prompt, name_folder_len(prompt), name);
-        int r = ref_load(s, path, &refs[n], e);
+        int r = ref_load(s, path, number == 1 ? YM_REF_SOURCE : YM_REF_REFERENCE, &refs[n], e);
         if (r < 0) {
             ym_refs_free(refs, n);
             return r;
@@ -237,21 +241,21 @@ static char *plain_path(const char *path)
     return n ? ym_steal(&out) : NULL;
 }
 
-static int ref_url(const char *url, struct ym_ref *ret, struct ym_err *e)
+static int ref_url(const char *url, enum ym_ref_role role, struct ym_ref *ret, struct ym_err *e)
 {
     size_t len = strlen(url);
     if (len > 2048 || len <= 8 || ym_text_has_control(url, len) || strpbrk(url, " \t\"<>\\"))
         return ym_fail(e, YM_INVALID, EINVAL,
                        "A reference address is damaged or longer than 2048 bytes; check it.");
-    *ret = (struct ym_ref){.path = ym_strdup(url), .is_url = true, .b2 = ym_digest_of(url, len)};
+    *ret = (struct ym_ref){.role = role, .path = ym_strdup(url), .is_url = true, .b2 = ym_digest_of(url, len)};
     return 0;
 }
 
-int ym_library_ref(const struct ym_store *s, const char *from, const char *path, struct ym_ref *ret,
-                   struct ym_err *e)
+int ym_library_ref(const struct ym_store *s, const char *from, const char *path, enum ym_ref_role role,
+                   struct ym_ref *ret, struct ym_err *e)
 {
-    if (strncasecmp(path, "https://", 8) == 0)
-        return ref_url(path, ret, e);
+    if (strncasecmp(path, "https://", 8) == 0 && role != YM_REF_WORKFLOW)
+        return ref_url(path, role, ret, e);
     char shown[96];
     YM_AUTOFREE char *plain = plain_path(path);
     if (!plain || strstr(path, "://"))
@@ -265,7 +269,7 @@ int ym_library_ref(const struct ym_store *s, const char *from, const char *path,
     if (r < 0)
         return disk_fail(e, -r, "read", beside);
     char **use = t.exists ? &beside : &plain;
-    r = ref_load(s, *use, ret, e);
+    r = ref_load(s, *use, role, ret, e);
     if (r == 0)
         ym_steal(use);
     return r;

@@ -5,8 +5,8 @@
 #include <ymago/fs.h>
 #include <ymago/net.h>
 #include <ymago/service.h>
+#include "registry.h"
 
-extern const struct ym_driver *const drivers[]; /* registry.c; ends with NULL */
 
 struct wire_wish {
     const char *library;      /* folder; absolute */

@@ -24,6 +24,10 @@ void ym_next_fini(struct ym_next *n)
     free(n->model_version);
     free(n->safety);
     free(n->text);
+    cJSON_Delete(n->list);
+    for (unsigned i = 0; i < n->nitems; i++)
+        ym_next_fini(&n->items[i].result);
+    free(n->items);
     memset(n, 0, sizeof *n);
 }
 
@@ -77,10 +81,41 @@ void ym_http_text(struct ym_http *h, const char *text, size_t len)
     p->text[p->len] = '\0';
 }
 
+void ym_http_puts(struct ym_http *h, const char *text)
+{
+    ym_http_text(h, text, strlen(text));
+}
+
+void ym_http_json(struct ym_http *h, const cJSON *v)
+{
+    YM_AUTOFREE char *text = ym_json_print(v, false);
+    ym_http_puts(h, text);
+}
+
 void ym_http_part(struct ym_http *h, int type, unsigned index)
 {
     ym_assert(type != YM_PART_TEXT);
     part_new(h, type)->index = index;
+}
+
+/* ---- addresses ---- */
+
+bool ym_url_is_ours(const struct ym_call *call, const char *url)
+{
+    char a[300], b[300];
+    return ym_url_origin(url, a, sizeof a) == 0 && ym_url_origin(call->base_url, b, sizeof b) == 0 && strcmp(a, b) == 0;
+}
+
+char *ym_url_encode(const char *s, const char *keep)
+{
+    YM_AUTOBUF struct ym_buf b;
+    ym_buf_init(&b, 1 << 20);
+    for (; *s; s++) {
+        bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+                     strchr("-._~", *s) || (keep && strchr(keep, *s));
+        ym_buf_addf(&b, plain ? "%c" : "%%%02X", (unsigned char)*s);
+    }
+    return ym_buf_steal(&b);
 }
 
 /* ---- replies ---- */
@@ -102,6 +137,19 @@ const struct ym_model *ym_driver_model(const struct ym_driver *d, const char *id
     return NULL;
 }
 
+const struct ym_param *ym_driver_params(const struct ym_driver *d, const struct ym_model *m, enum ym_kind k)
+{
+    return m && m->params ? m->params : d->params[k];
+}
+
+const struct ym_param *ym_param_find(const struct ym_param *list, const char *name)
+{
+    for (; list && list->name; list++)
+        if (strcmp(list->name, name) == 0)
+            return list;
+    return NULL;
+}
+
 static void model_check(const struct ym_driver *d, const struct ym_model *m)
 {
     ym_assert(m->kinds != 0 && (m->kinds & ~d->kinds) == 0);
@@ -118,6 +166,8 @@ void ym_driver_check(const struct ym_driver *d)
     ym_assert(d->is_free || d->price);
     ym_assert(!d->needs_key || (d->key_env && d->base_url));
     ym_assert(!d->base_url || d->base_url[strlen(d->base_url) - 1] != '/');
+    ym_assert(!d->is_local || d->base_url);
+    ym_assert(!d->gather || (d->gather->max_jobs > 1 && d->gather->check && d->gather->step));
     ym_assert(d->rate_limit >= 0 && d->concurrency >= 0);
     for (const struct ym_model *m = d->models; m && m->id; m++)
         model_check(d, m);

@@ -4,6 +4,8 @@
 
 #include <ymago/driver.h>
 
+extern const struct ym_driver ym_driver_gemini;
+
 #define GEMINI_DEFAULT_IMAGE "gemini-nano-banana-2.1"
 
 /* The answer to generateContent: results, a refusal or an error. */

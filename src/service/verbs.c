@@ -91,7 +91,7 @@ static int order_refs(struct call *c, struct ym_order *o)
             r.is_url = true;
             r.b2 = ym_digest_of(p->valuestring, strlen(p->valuestring));
         } else {
-            int rc = ym_library_ref(c->s->p.store, "", p->valuestring, &r, &c->err);
+            int rc = ym_library_ref(c->s->p.store, "", p->valuestring, YM_REF_SOURCE, &r, &c->err);
             if (rc < 0)
                 return rc;
         }

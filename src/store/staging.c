@@ -91,6 +91,15 @@ static void staging_free(struct ym_staging *st)
     free(st);
 }
 
+int ym_staging_written(struct ym_staging *st, struct ym_err *e)
+{
+    struct stat now;
+    if (fstat(st->fd, &now) < 0)
+        return io_fail(e, errno, "look at the staging file %s", st->name);
+    st->size = now.st_size;
+    return 0;
+}
+
 void ym_staging_drop(struct ym_staging *st)
 {
     if (!st)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <ymago/driver.h>
 
+extern const struct ym_driver ym_driver_gemini;
+
 static int sink_begin(void *ctx, unsigned index)
 {
     (void)ctx;

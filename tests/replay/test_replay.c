@@ -2,13 +2,18 @@
  *
  * A case is a text file of sections; a line "[name]" begins one, lines with '#' before the first one
  * say what the case shows:
- *   [job]      JSON: model, prompt, and as needed negative, params, variation, refs [{path, mime,
- *              data} or {path, url: true}], base_url, has_key, prices {image ... from_config}
+ *   [job]      JSON: model, prompt, and as needed kind, negative, params, variation, refs [{path, mime,
+ *              data, role} or {path, url: true, role}], base_url, has_key, waited (ms), workflow (JSON),
+ *              prices {image ... from_config}, state (the stored state to begin from), do: "cancel",
+ *              "progress" or "list" in place of the step, members: [{prompt, params, refs ...}] of a
+ *              gathered carrier (the first is the job itself)
  *   [estimate] what price() must say: three amounts, or the sentence of its refusal
  *   [request]  what the driver must ask for next: line of method and address, headers, "effect:",
  *              an empty line, the body; {api_key} stands for the credential, files are expanded
  *   [reply]    what the provider answers: status, headers, an empty line, the body; "base64" in
  *              place of a header line: the body is base64 of bytes
+ *   [wait]     the driver must ask to wait: "5000 ms", then, if told, "handle", "progress 0.25" and
+ *              "detail: words", one a line; the step is taken anew
  *   [restart]  nothing is answered; the step is taken anew from the stored state
  *   [outcome]  what must come of it, exactly; nothing may follow
  * Every reply passes the same sieve as a real one, in small pieces, and every state is written out
@@ -17,9 +22,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <ymago/driver.h>
+#include "registry.h"
 
 #define STAGED_MAX 32
+#define MEMBERS_MAX 8
 #define NOW        1795168800000 /* 2026-11-20T10:00:00Z */
 
 struct section {
@@ -37,22 +43,24 @@ struct stage { /* what the engine's staging files are */
 struct play {
     const char *file;
     const struct ym_driver *driver;
-    struct section sections[40];
+    struct section sections[60];
     unsigned nsections, at;
     struct ym_request req;
     struct ym_buf ref_bytes[16];
     struct ym_model model;
     struct ym_call call;
-    char *base_url;
+    struct ym_request member_reqs[MEMBERS_MAX];
+    struct ym_call members[MEMBERS_MAX];
+    unsigned nmembers;
+    char *base_url, *workflow, *what;
     cJSON *state;
     struct ym_next next;
     bool asked;     /* next holds unanswered requests */
+    bool waiting;   /* next asked to wait */
     unsigned heard; /* of them */
     struct stage stage;
     int failures;
 };
-
-static const struct ym_driver *const drivers[] = {&ym_driver_gemini};
 
 __attribute__((format(printf, 2, 3))) static void bad(struct play *p, const char *fmt, ...)
 {
@@ -146,7 +154,36 @@ static void refs_read(struct play *p, const cJSON *refs)
         r->is_url = ym_json_bool(in, "url", false);
         r->size = (int64_t)strlen(data);
         snprintf(r->mime, sizeof r->mime, "%s", ym_json_str_or(in, "mime", ""));
+        while (strcmp(ym_json_str_or(in, "role", "reference"), ym_ref_role_name(r->role)) != 0)
+            r->role++;
         ym_buf_adds(&p->ref_bytes[p->req.nrefs++], data);
+    }
+}
+
+static void req_read(struct play *p, const cJSON *o, struct ym_request *req)
+{
+    const cJSON *params = ym_json_get(o, "params");
+    req->kind = ym_kind_parse(ym_json_str_or(o, "kind", "image"));
+    req->provider = ym_strdup(p->driver->name);
+    req->model = ym_strdup(ym_json_str_or(o, "model", ""));
+    req->prompt = ym_strdup(ym_json_str_or(o, "prompt", ""));
+    req->negative = ym_strdup(ym_json_str(o, "negative"));
+    req->params = params ? cJSON_Duplicate(params, true) : cJSON_CreateObject();
+    req->variation = ym_json_int_or(o, "variation", 0);
+}
+
+static void members_read(struct play *p, const cJSON *members)
+{
+    const cJSON *o;
+    cJSON_ArrayForEach (o, members) {
+        if (p->nmembers == MEMBERS_MAX)
+            break;
+        struct ym_request *req = &p->member_reqs[p->nmembers];
+        req_read(p, o, req);
+        free(req->model);
+        req->model = ym_strdup(p->req.model);
+        p->members[p->nmembers] = p->call;
+        p->members[p->nmembers++].req = req;
     }
 }
 
@@ -159,18 +196,16 @@ static bool job_read(struct play *p)
         bad(p, "[job]: %s", e.msg);
         return false;
     }
-    const cJSON *params = ym_json_get(o, "params");
     const char *base = ym_json_str_or(o, "base_url", p->driver->base_url ? p->driver->base_url : "");
-    p->req.kind = ym_kind_parse(ym_json_str_or(o, "kind", "image"));
-    p->req.provider = ym_strdup(p->driver->name);
-    p->req.model = ym_strdup(ym_json_str(o, "model"));
-    p->req.prompt = ym_strdup(ym_json_str_or(o, "prompt", ""));
-    p->req.negative = ym_strdup(ym_json_str(o, "negative"));
-    p->req.params = params ? cJSON_Duplicate(params, true) : cJSON_CreateObject();
-    p->req.variation = ym_json_int_or(o, "variation", 0);
+    const cJSON *workflow = ym_json_get(o, "workflow"), *state = ym_json_get(o, "state");
+    req_read(p, o, &p->req);
     refs_read(p, ym_json_get(o, "refs"));
+    p->workflow = workflow ? ym_json_print(workflow, false) : NULL;
+    p->state = state ? cJSON_Duplicate(state, true) : NULL;
+    p->what = ym_strdup(ym_json_str_or(o, "do", "step"));
     const struct ym_model *m = ym_driver_model(p->driver, p->req.model);
-    p->model = m ? *m : (struct ym_model){.id = p->req.model, .prices = {-1, -1, -1, -1, -1, -1, -1, false}};
+    p->model = m ? *m : (struct ym_model){.id = p->req.model, .max_refs = 16, .prices = {-1, -1, -1, -1, -1, -1, -1, false}};
+    p->model.params = ym_driver_params(p->driver, &p->model, p->req.kind);
     p->base_url = ym_strdup(base);
     p->call = (struct ym_call){
         .job_id = "01JD0000000000000000000000",
@@ -179,12 +214,32 @@ static bool job_read(struct play *p)
         .model = &p->model,
         .prices = p->model.prices,
         .base_url = p->base_url,
+        .own_base_url = !p->driver->base_url || strcmp(base, p->driver->base_url) != 0,
         .has_key = ym_json_bool(o, "has_key", true),
         .now = {NOW},
+        .waited = YM_MS(ym_json_int_or(o, "waited", 0)),
         .timeout = YM_SEC(300),
+        .workflow = p->workflow,
+        .workflow_len = p->workflow ? strlen(p->workflow) : 0,
     };
     prices_read(ym_json_get(o, "prices"), &p->call.prices);
+    members_read(p, ym_json_get(o, "members"));
     return true;
+}
+
+/* The slot that is played. */
+static int slot_call(struct play *p, const struct ym_reply *rep, struct ym_next *next, struct ym_err *e)
+{
+    const struct ym_driver *d = p->driver;
+    if (strcmp(p->what, "cancel") == 0)
+        return p->nmembers ? d->gather->cancel(&p->call, &p->state, rep, next, e) : d->cancel(&p->call, &p->state, rep, next, e);
+    if (strcmp(p->what, "progress") == 0)
+        return d->progress(&p->call, p->state, rep, next, e);
+    if (strcmp(p->what, "list") == 0)
+        return d->list(&p->call, &p->state, rep, next, e);
+    if (p->nmembers)
+        return d->gather->step(&p->call, p->members, p->nmembers, &p->state, rep, next, e);
+    return d->step(&p->call, &p->state, rep, next, e);
 }
 
 /* ---- [outcome] ---- */
@@ -200,15 +255,13 @@ static void outcome_fail(const struct ym_err *e, struct ym_buf *out)
         ym_buf_adds(out, "\nuntil reset");
 }
 
-static void outcome_done(const struct play *p, struct ym_buf *out)
+static void result_show(const struct play *p, const struct ym_next *n, struct ym_buf *out)
 {
-    const struct ym_next *n = &p->next;
     const struct {
         const char *name, *value;
     } texts[] = {
         {"id", n->provider_id}, {"version", n->model_version}, {"safety", n->safety}, {"text", n->text}};
     char money[32];
-    ym_buf_adds(out, "done");
     for (unsigned i = 0; i < n->nmedia; i++)
         ym_buf_addf(out, "\nmedia: %u %s %lld bytes", n->media[i], p->stage.seen[n->media[i]].mime,
                     (long long)p->stage.seen[n->media[i]].size);
@@ -217,6 +270,28 @@ static void outcome_done(const struct play *p, struct ym_buf *out)
     for (size_t i = 0; i < YM_COUNT(texts); i++)
         if (texts[i].value)
             ym_buf_addf(out, "\n%s: %s", texts[i].name, texts[i].value);
+    if (n->text_is_json)
+        ym_buf_adds(out, "\nit is JSON");
+}
+
+static void outcome_done(const struct play *p, struct ym_buf *out)
+{
+    const struct ym_next *n = &p->next;
+    ym_buf_adds(out, n->runs_on ? "runs on" : "done");
+    if (n->list) {
+        YM_AUTOFREE char *list = ym_json_print(n->list, false);
+        ym_buf_addf(out, "\nlist: %s", list);
+        return;
+    }
+    if (!n->nitems)
+        result_show(p, n, out);
+    for (unsigned i = 0; i < n->nitems; i++) {
+        ym_buf_addf(out, "\nmember %u: ", n->items[i].member);
+        if (n->items[i].err.cls != YM_OK)
+            outcome_fail(&n->items[i].err, out);
+        else
+            result_show(p, &n->items[i].result, out);
+    }
 }
 
 /* Compares with the section at hand, which must be the last one. */
@@ -293,8 +368,33 @@ static void request_show(struct play *p, const struct ym_http *h, struct ym_buf 
     body_add(p, h, out);
 }
 
+/* A slot answered, and well: what it asks for must be what the next sections say. */
+static void wait_check(struct play *p)
+{
+    const struct ym_next *n = &p->next;
+    const struct section *s = &p->sections[p->at++];
+    YM_AUTOBUF struct ym_buf got;
+    ym_buf_init(&got, 4096);
+    ym_buf_addf(&got, "%lld ms%s", (long long)n->wait.ms, n->has_handle ? "\nhandle" : "");
+    if (n->progress >= 0)
+        ym_buf_addf(&got, "\nprogress %g", n->progress);
+    if (n->detail[0])
+        ym_buf_addf(&got, "\ndetail: %s", n->detail);
+    for (unsigned i = 0; i < n->nmedia; i++)
+        ym_buf_addf(&got, "\npreview: %s", p->stage.seen[n->media[i]].mime);
+    if (p->at > p->nsections || strcmp(s->name, "wait") != 0)
+        bad(p, "section %u should be [wait]:\n%s", p->at, got.data);
+    else
+        expect_text(p, "the wait", s->text, s->len, got.data);
+    p->waiting = true;
+}
+
 static void requests_check(struct play *p)
 {
+    if (p->next.what == YM_NEXT_WAIT) {
+        wait_check(p);
+        return;
+    }
     p->asked = true;
     p->heard = 0;
     for (unsigned i = 0; i < p->next.nhttp; i++) {
@@ -309,6 +409,22 @@ static void requests_check(struct play *p)
     }
 }
 
+static void slot_done(struct play *p, int r, struct ym_next *next, const struct ym_err *e)
+{
+    bool more_out = r == 0 && next->what == YM_NEXT_WAIT && next->wait.ms == 0 && p->heard < p->next.nhttp;
+    if (more_out) { /* replies of the same step are still to come */
+        ym_next_fini(next);
+        return;
+    }
+    ym_next_fini(&p->next);
+    p->next = *next;
+    p->asked = p->waiting = false;
+    if (r < 0 || p->next.what == YM_NEXT_DONE)
+        ended(p, r, e);
+    else
+        requests_check(p);
+}
+
 /* ---- [reply]: staging and sieve as in the engine ---- */
 
 static const char *sniff(const struct ym_buf *b)
@@ -320,6 +436,10 @@ static const char *sniff(const struct ym_buf *b)
     } rows[] = {{"\x89PNG\r\n\x1a\n", 0, 8, "image/png"},
                 {"\xff\xd8\xff", 0, 3, "image/jpeg"},
                 {"WEBP", 8, 4, "image/webp"},
+                {"\x1a\x45\xdf\xa3", 0, 4, "video/webm"},
+                {"ID3", 0, 3, "audio/mpeg"},
+                {"WAVE", 8, 4, "audio/wav"},
+                {"OggS", 0, 4, "audio/ogg"},
                 {"ftyp", 4, 4, "video/mp4"}};
     for (size_t i = 0; i < YM_COUNT(rows); i++)
         if (b->len >= rows[i].at + rows[i].len && memcmp(b->data + rows[i].at, rows[i].magic, rows[i].len) == 0)
@@ -409,13 +529,14 @@ static void reply_raw(struct play *p, struct heard *h)
     stage_begin(&p->stage, 0);
     stage_data(&p->stage, 0, (const uint8_t *)h->body.data, h->body.len);
     stage_end(&p->stage, 0);
-    h->text = ym_strdup("");
+    bool media = p->stage.seen[p->stage.n - 1].is_media;
+    h->text = media ? ym_strdup("") : ym_strndup(h->body.data ? h->body.data : "", h->body.len < 512 ? h->body.len : 512);
 }
 
 static void reply_sift(struct play *p, const struct ym_http *http, struct heard *h)
 {
     static const char *const none[] = {NULL};
-    const struct ym_sieve_spec spec = {.media_keys = http->media_keys ? http->media_keys : none};
+    const struct ym_sieve_spec spec = {.media_keys = http->media_keys ? http->media_keys : none, .long_string = http->keep_text};
     const struct ym_sieve_sink sink = {stage_begin, stage_data, stage_end, &p->stage};
     struct ym_err e;
     size_t len;
@@ -449,17 +570,12 @@ static void reply_give(struct play *p, const struct section *s)
     h.rep.media_first = p->stage.first;
     h.rep.nmedia = p->stage.n;
     struct ym_next next = {0};
+    next.progress = -1;
     int r = h.error == -EBADMSG ? ym_fail(&e, YM_EMPTY, EBADMSG, "The answer holds media that is not base64.")
             : h.error < 0       ? ym_fail(&e, YM_EMPTY, -h.error, "The answer is too large.")
-                                : p->driver->step(&p->call, &p->state, &h.rep, &next, &e);
-    ym_next_fini(&p->next);
-    p->next = next;
-    p->asked = false;
+                                : slot_call(p, &h.rep, &next, &e);
     heard_fini(&h);
-    if (r < 0 || p->next.what == YM_NEXT_DONE)
-        ended(p, r, &e);
-    else
-        requests_check(p);
+    slot_done(p, r, &next, &e);
 }
 
 /* ---- the whole play ---- */
@@ -480,14 +596,10 @@ static void state_store(struct play *p)
 static void step_alone(struct play *p)
 {
     struct ym_err e = {0};
-    struct ym_next next = {0};
-    int r = p->driver->step(&p->call, &p->state, NULL, &next, &e);
-    ym_next_fini(&p->next);
-    p->next = next;
-    if (r < 0)
-        ended(p, r, &e);
-    else
-        requests_check(p);
+    struct ym_next next = {.progress = -1};
+    int r = slot_call(p, NULL, &next, &e);
+    p->heard = p->next.nhttp = 0; /* nothing that was asked for will be answered */
+    slot_done(p, r, &next, &e);
 }
 
 static void estimate_check(struct play *p, const struct section *s)
@@ -509,7 +621,8 @@ static void play_run(struct play *p)
 {
     struct ym_err e = {0};
     p->at = 1;
-    int r = p->driver->check(&p->call, &e);
+    bool step = strcmp(p->what, "step") == 0;
+    int r = step ? p->driver->check(&p->call, &e) : 0;
     if (r == 0 && strcmp(p->sections[1].name, "estimate") == 0)
         estimate_check(p, &p->sections[p->at++]);
     if (r < 0)
@@ -519,7 +632,11 @@ static void play_run(struct play *p)
     while (p->failures == 0 && p->at < p->nsections) {
         const struct section *s = &p->sections[p->at++];
         state_store(p);
-        if (strcmp(s->name, "restart") == 0)
+        if (p->waiting) { /* the time has passed */
+            p->waiting = false;
+            p->at--;
+            step_alone(p);
+        } else if (strcmp(s->name, "restart") == 0)
             step_alone(p);
         else if (strcmp(s->name, "reply") == 0 && p->asked)
             reply_give(p, s);
@@ -547,7 +664,11 @@ static void play_fini(struct play *p)
     ym_request_fini(&p->req);
     ym_next_fini(&p->next);
     cJSON_Delete(p->state);
+    for (unsigned i = 0; i < p->nmembers; i++)
+        ym_request_fini(&p->member_reqs[i]);
     free(p->base_url);
+    free(p->workflow);
+    free(p->what);
 }
 
 static int case_play(const struct ym_driver *d, const char *dir, const char *name)
@@ -576,7 +697,7 @@ int main(int argc, char **argv)
     const struct ym_driver *d = NULL;
     struct dirent **list;
     int failures = 0;
-    for (size_t i = 0; argc > 2 && i < YM_COUNT(drivers); i++)
+    for (size_t i = 0; argc > 2 && drivers[i]; i++)
         if (strcmp(drivers[i]->name, argv[1]) == 0)
             d = drivers[i];
     if (!d) {

@@ -177,12 +177,12 @@ static void references_by_path(void **state)
         {"pose.png", "images/pose.png"}, {"./pose.png", "images/pose.png"}, {"top.png", "top.png"},
         {"images/pose.png", "images/pose.png"}, {".//images//pose.png", "images/pose.png"}};
     for (size_t i = 0; i < YM_COUNT(cases); i++) {
-        if (ym_library_ref(&f->base.s, "images/a.txt", cases[i][0], &r, &e) < 0)
+        if (ym_library_ref(&f->base.s, "images/a.txt", cases[i][0], YM_REF_REFERENCE, &r, &e) < 0)
             fail_msg("%s: %s", cases[i][0], e.msg);
         assert_string_equal(r.path, cases[i][1]);
         free(r.path);
     }
-    assert_int_equal(ym_library_ref(&f->base.s, "images/a.txt", "https://x.example/a.png", &r, &e), 0);
+    assert_int_equal(ym_library_ref(&f->base.s, "images/a.txt", "https://x.example/a.png", YM_REF_SOURCE, &r, &e), 0);
     assert_true(r.is_url);
     assert_string_equal(r.mime, "");
     free(r.path);
@@ -191,7 +191,7 @@ static void references_by_path(void **state)
         "file:///etc/passwd", "http://x.example/a.png", "ftp://x/a.png", "a\nb.png", "a\\b.png",
         "https://", "https://x.example/a b", "bad\xff.png", ".", "@pose.png", "none.png"};
     for (size_t i = 0; i < YM_COUNT(bad); i++) {
-        if (ym_library_ref(&f->base.s, "images/a.txt", bad[i], &r, &e) >= 0)
+        if (ym_library_ref(&f->base.s, "images/a.txt", bad[i], YM_REF_REFERENCE, &r, &e) >= 0)
             fail_msg("accepted: %s", bad[i]);
         assert_int_equal(e.cls, YM_INVALID);
     }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <ymago/driver.h>
 
+extern const struct ym_driver ym_driver_gemini;
+
 static void requests_are_built(void **state)
 {
     struct ym_next n = {0};

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 #include <ymago/driver.h>
 
+extern const struct ym_driver ym_driver_sketch;
+
 struct staging { /* a strict stand-in: begin, writes, end, in this order */
     struct ym_buf bytes;
     int begun, ended, fail_at;

@@ -42,11 +42,12 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
     *mem = known ? *known
                  : (struct ym_model){.id = req->model, .kinds = d->kinds, .max_refs = 16,
                                      .prices = {-1, -1, -1, -1, -1, -1, -1, false}};
+    mem->params = ym_driver_params(d, mem, req->kind);
     if (ym_config_model(e->config, req->model, &mc) && mc.max_prompt > 0)
         mem->max_prompt = (unsigned)mc.max_prompt;
     *ret = (struct ym_call){.job_id = job_id, .attempt = attempt, .req = req, .model = mem,
                             .base_url = pc.base_url ? pc.base_url : d->base_url ? d->base_url : "",
-                            .has_key = pc.key != NULL, .now = engine_wall(e),
+                            .has_key = pc.key != NULL, .own_base_url = pc.base_url != NULL, .now = engine_wall(e),
                             .timeout = YM_SEC(pc.timeout_seconds)};
     prices_init(e, mem, &ret->prices);
 }

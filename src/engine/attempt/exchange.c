@@ -264,10 +264,9 @@ static int work_write(void *ctx, unsigned index, const void *data, size_t len, s
 
 static int work_end(void *ctx, unsigned index, struct ym_err *err)
 {
-    (void)ctx;
-    (void)index;
-    (void)err;
-    return 0;
+    struct exchange *x = ctx;
+    ym_assert(index < x->rx.nmedia && x->rx.media[index].st);
+    return ym_staging_written(x->rx.media[index].st, err);
 }
 
 static void work_progress(void *ctx, double fraction)
@@ -282,12 +281,20 @@ static bool work_stopped(void *ctx)
     return atomic_load(&x->run->cancelled);
 }
 
+static int work_fd(void *ctx, unsigned index)
+{
+    struct exchange *x = ctx;
+    ym_assert(index < x->rx.nmedia && x->rx.media[index].st);
+    return ym_staging_fd(x->rx.media[index].st);
+}
+
 static void work_run(void *owner, struct ym_msg *m)
 {
     (void)owner;
     struct exchange *x = (struct exchange *)m;
     struct run *run = x->run;
-    struct ym_media_out out = {work_begin, work_write, work_end, work_progress, work_stopped, {0}, x};
+    struct ym_media_out out = {.begin = work_begin, .write = work_write, .end = work_end, .progress = work_progress,
+                               .stopped = work_stopped, .fd = work_fd, .ctx = x};
     int r = 0;
     for (unsigned i = 0; i < YM_COUNT(out.ref_fds); i++)
         out.ref_fds[i] = -1;

@@ -172,17 +172,17 @@ static void ref_append(struct facts *f, struct ym_ref *r)
     *r = (struct ym_ref){0};
 }
 
-static int ref_named(struct facts *f, const char *path)
+static int ref_named(struct facts *f, enum ym_ref_role role, const char *path)
 {
-    struct ym_ref ref = {0};
-    if (strncmp(path, "https://", 8) == 0) {
+    struct ym_ref ref = {.role = role};
+    if (strncmp(path, "https://", 8) == 0 && role != YM_REF_WORKFLOW) {
         ref.path = ym_strdup(path);
         ref.is_url = true;
         ref.b2 = ym_digest_of(path, strlen(path));
     } else if (strstr(path, "://")) {
         return ym_fail(&f->err, YM_INVALID, EINVAL, "A reference image is a file of this folder or an https address, not \"%.80s\".", path);
     } else {
-        int r = ym_library_ref(f->e->p.store, f->path, path, &ref, &f->err);
+        int r = ym_library_ref(f->e->p.store, f->path, path, role, &ref, &f->err);
         if (r < 0)
             return r;
     }
@@ -192,17 +192,20 @@ static int ref_named(struct facts *f, const char *path)
 
 static int refs_read(struct facts *f)
 {
-    static const char *const single[] = {"from_image", "last_frame"};
+    static const struct {
+        const char *field;
+        enum ym_ref_role role;
+    } single[] = {{"from_image", YM_REF_SOURCE}, {"last_frame", YM_REF_LAST_FRAME}, {"workflow", YM_REF_WORKFLOW}};
     int r = ym_library_refs(f->e->p.store, f->path, &f->refs, &f->nrefs, &f->err);
     for (size_t i = 0; i < YM_COUNT(single) && r == 0; i++) {
-        const char *p = ym_json_str(f->fields, single[i]);
+        const char *p = ym_json_str(f->fields, single[i].field);
         if (p)
-            r = ref_named(f, p);
+            r = ref_named(f, single[i].role, p);
     }
     const cJSON *more = ym_json_get(f->fields, "references"), *m;
     cJSON_ArrayForEach(m, more)
         if (r == 0 && cJSON_IsString(m))
-            r = ref_named(f, m->valuestring);
+            r = ref_named(f, YM_REF_REFERENCE, m->valuestring);
     if (r < 0 || f->nrefs == 0)
         return r;
     struct ym_hash *h = ym_hash_new();

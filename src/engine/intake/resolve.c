@@ -109,7 +109,7 @@ int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
 static bool is_parameter(const char *name)
 {
     static const char *const apart[] = {"model", "provider", "negative_prompt", "from_image", "references",
-                                        "last_frame", "n", "variation", "prompt", "media_type", NULL};
+                                        "last_frame", "workflow", "n", "variation", "prompt", "media_type", NULL};
     const struct ym_field *f = ym_field_find(name);
     for (int i = 0; apart[i]; i++)
         if (strcmp(apart[i], name) == 0)
