@@ -130,6 +130,9 @@ void ym_engine_status(struct ym_engine *e, struct ym_status *ret);
 struct ym_live { bool settling; double progress; /* negative = unknown */ char detail[160]; };
 /* What is not in the journal: whether a path is settling, how far a job has come. target as above. */
 void ym_engine_live(struct ym_engine *e, const char *path_or_job, struct ym_live *ret);
+/* Appends the newest preview picture of a running job (JPEG, PNG or WebP, as its provider sends them).
+ * -ENOENT when there is none. */
+int ym_engine_preview(struct ym_engine *e, const char *job, struct ym_buf *out);
 /* The configuration in force, referenced. */
 struct ym_config *ym_engine_config(struct ym_engine *e);
 /* Every event, as one line of JSON without newline, after it was committed; engine's thread; fn must

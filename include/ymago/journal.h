@@ -78,6 +78,10 @@ struct ym_job_row {
     bool c2pa;
     char *reused_from;          /* job or sidecar it was adopted from */
     bool adopted;
+    bool paying;                /* a request that may cost money has left, or is about to: RESERVED counts as sent */
+    char *tried;                /* JSON [{"model","class","error"}]: models that refused before this one; NULL */
+    char *tier;                 /* "batch", or NULL = now */
+    char *carrier;              /* id of the job whose request at the provider holds this one's, also its own; NULL */
 };
 void ym_job_row_fini(struct ym_job_row *r);
 int ym_job_insert(struct ym_journal *j, const struct ym_job_row *r, struct ym_err *e);

@@ -41,6 +41,8 @@ bool ym_path_hidden(const char *path);          /* a component begins with '.', 
  * "sunset.txt.png", attempt k>1 "sunset.txt-k.png". out takes 256 bytes. -ENAMETOOLONG when it does not fit. */
 int ym_result_name(const char *prompt_base, const char *output_filename, int idx, const char *ext,
                    int attempt, char out[static 256]);
+/* What ext was in a result's name: "png", "out.md"; "" = none. Into path. */
+const char *ym_result_ext(const char *path);
 /* 0, or -EINVAL with the reason: one component, no < > : " / \ | ? *, no control or bidi characters,
  * no leading . or -, not a reserved name, <= 200 bytes of UTF-8. An extension in it is cut by the caller. */
 int ym_output_filename_check(const char *name, struct ym_err *e);

@@ -85,6 +85,7 @@ const struct opt opts[] = {
     { "net.connect_timeout_seconds", OPT_INT, 1, 600, "10", NULL, "Longest time to reach a server.", false },
     { "net.backoff_base_seconds", OPT_NUM, 0.001, 600, "1", NULL, "First wait before a request is repeated.", false },
     { "net.backoff_max_seconds", OPT_NUM, 0.001, 86400, "60", NULL, "Longest wait before a request is repeated.", false },
+    { "net.slow_after_seconds", OPT_INT, 1, 86400, "900", NULL, "A job that the provider has had for longer is called slow and looked at every three minutes, for up to 24 hours.", false },
     { "net.poll_interval_seconds", OPT_NUM, 0, 3600, "0", NULL, "Wait between two looks at a running job; 0 leaves it to the provider.", false },
 
     { "log.level", OPT_ENUM, 0, 0, "info", "error|critical|fatal warn|warning info debug|trace", "How much is logged.", false },

@@ -318,6 +318,7 @@ void ym_engine_free(struct ym_engine *e)
     while (e->lives) {
         struct live *l = e->lives;
         e->lives = l->next;
+        free(l->preview);
         free(l);
     }
     free(e->blocked);

@@ -107,7 +107,7 @@ struct ym_engine {
     uint64_t next_ticket;
     void (*on_event)(void *ctx, int64_t seq, const char *json);
     void *on_event_ctx;
-    struct live { struct live *next; struct ym_id job; double progress; char detail[160]; } *lives;
+    struct live { struct live *next; struct ym_id job; double progress; char detail[160]; char *preview; size_t preview_len; } *lives; /* with the newest preview */
     bool status_dirty;
     ym_mono status_next;           /* not refreshed before */
 };
@@ -152,6 +152,7 @@ void id_list_fini(struct id_list *l);
 void event_emit(struct ym_engine *e, const char *type, cJSON *o);
 void event_job(struct ym_engine *e, const char *type, const struct ym_job_row *r);
 void live_set(struct ym_engine *e, const struct ym_id *job, double progress, const char *detail);
+void live_preview(struct ym_engine *e, const struct ym_id *job, char *bytes, size_t len); /* takes bytes */
 void live_clear(struct ym_engine *e, const struct ym_id *job);
 
 /* ---- sched.c ---- */
@@ -184,9 +185,10 @@ void guard_note(struct ym_engine *e, struct ym_job_row *r);
 void guard_tick(struct ym_engine *e);
 void guard_recover(struct ym_engine *e);
 
-/* ---- run.c, receive.c: one attempt ---- */
+/* ---- attempt/: one attempt ---- */
 void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_t attempt, ym_money reserved);
-void run_resume(struct ym_engine *e, struct ym_job_row *r); /* an accepted job after a restart */
+/* After a restart: an accepted job, or one of which nothing that costs had left. */
+void run_resume(struct ym_engine *e, struct ym_job_row *r);
 void run_cancel(struct ym_engine *e, const char *job);
 void runs_tick(struct ym_engine *e);
 bool run_exists(const struct ym_engine *e, const char *job);

@@ -86,12 +86,37 @@ void live_set(struct ym_engine *e, const struct ym_id *job, double progress, con
     pthread_mutex_unlock(&e->look);
 }
 
+void live_preview(struct ym_engine *e, const struct ym_id *job, char *bytes, size_t len)
+{
+    pthread_mutex_lock(&e->look);
+    struct live *l = *live_find(e, job->s);
+    if (l) {
+        free(l->preview);
+        l->preview = ym_steal(&bytes);
+        l->preview_len = len;
+    }
+    pthread_mutex_unlock(&e->look);
+    free(bytes);
+}
+
+int ym_engine_preview(struct ym_engine *e, const char *job, struct ym_buf *out)
+{
+    int r = -ENOENT;
+    pthread_mutex_lock(&e->look);
+    const struct live *l = *live_find(e, job);
+    if (l && l->preview)
+        r = ym_buf_add(out, l->preview, l->preview_len);
+    pthread_mutex_unlock(&e->look);
+    return r;
+}
+
 void live_clear(struct ym_engine *e, const struct ym_id *job)
 {
     pthread_mutex_lock(&e->look);
     struct live **l = live_find(e, job->s), *gone = *l;
     if (gone) {
         *l = gone->next;
+        free(gone->preview);
         free(gone);
     }
     pthread_mutex_unlock(&e->look);

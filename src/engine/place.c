@@ -184,8 +184,7 @@ static void place_work(void *ctx)
 /* What lay there before is in objects/, under its own extension. */
 static void version_record(struct ym_engine *e, const struct spot *s)
 {
-    const char *dot = strrchr(s->slot.result, '.');
-    ym_version_put(e->p.journal, s->slot.result, &s->slot.b2, dot ? dot + 1 : "", NULL, NULL, engine_wall(e));
+    ym_version_put(e->p.journal, s->slot.result, &s->slot.b2, ym_result_ext(s->slot.result), NULL, NULL, engine_wall(e));
     if (strcmp(s->slot.result, s->out.result) != 0)
         ym_copy_delete(e->p.journal, s->slot.result); /* it went with its old extension */
 }

@@ -75,6 +75,10 @@ static void recover_reserved(struct ym_engine *e, struct ym_job_row *r, const st
     struct ym_attempt_row a;
     struct ym_err err;
     struct attempt_end_facts f = {0};
+    if (!r->paying) { /* nothing that costs had left: it goes on from where it was */
+        run_resume(e, r);
+        return;
+    }
     const char *name = whole_of(w, r);
     if (name && adopt_whole(e, r, name))
         return;
@@ -165,9 +169,11 @@ static void leftovers(struct ym_engine *e, const struct wholes *w)
         snprintf(id, sizeof(id), "%.*s", YM_ID_LEN, w->v[i]);
         bool known = ym_id_valid(id) && ym_job_get(e->p.journal, id, &r) == 0;
         bool needed = known && r.state == YM_JOB_STORED && r.staged && strcmp(r.staged, w->v[i]) == 0;
-        if (!known || strstr(w->v[i], ".fetched.")) {
+        if (needed) {
+            /* placed by recover_stored */
+        } else if (!known || strstr(w->v[i], ".fetched.")) {
             ym_staging_remove(e->p.store, w->v[i]);
-        } else if (!needed) {
+        } else {
             struct leftover *l = ym_alloc(sizeof(*l));
             *l = (struct leftover){e->p.store, ym_strdup(w->v[i])};
             engine_task(e, &ops, l, false);

@@ -200,6 +200,7 @@ static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
     bool pays = !l->driver->is_free;
     ym_money reserve = pays && r->est.expected.micro_usd >= 0 ? r->est.high : (ym_money){0};
     r->tries_total++;
+    r->paying = true; /* unless its driver says that something else comes first */
     if (!r->started_at.ms)
         r->started_at = now;
     struct ym_attempt_row a = {.job = r->id, .no = r->tries_total, .lane = r->lane,

@@ -67,6 +67,8 @@ static void add_virtual(void *ctx, const struct virt *v, const char *name)
     bool library = !g->l->node->virt || virt_is_overlay(g->l->node->virt);
     if (library && (is_below(g, name) || hidden_has(g->f, v->path)))
         return;
+    if (!library && g->l->node->virt->kind == VIRT_JOB && !virt_is_there(g->f, v, g->l->node->data->arg))
+        return;
     add(g->l, name, 1, virt_is_folder(v) ? DT_DIR : DT_REG, false);
 }
 

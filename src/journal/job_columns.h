@@ -53,7 +53,11 @@
     C(duration_ms, I64, duration_ms)                                                               \
     C(c2pa, BOOL, c2pa)                                                                            \
     C(reused_from, TEXT, reused_from)                                                              \
-    C(adopted, BOOL, adopted)
+    C(adopted, BOOL, adopted)                                                                      \
+    C(paying, BOOL, paying)                                                                        \
+    C(tried, TEXT, tried)                                                                          \
+    C(tier, TEXT, tier)                                                                            \
+    C(carrier, TEXT, carrier)
 // clang-format on
 
 /* In the list of an INSERT or UPDATE, after another column; in a SELECT beside other tables. */

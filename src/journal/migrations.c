@@ -90,7 +90,17 @@ static const char schema[] =
     "CREATE TABLE event (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, json TEXT NOT NULL) STRICT;";
 // clang-format on
 
-const struct migration migrations[] = {{schema}};
+/* paying: a request that may cost money has left, or is about to; what was reserved before is taken for
+ * sent. tried: the models that refused before this one. tier: "batch" or NULL. carrier: the job whose
+ * request at the provider holds this one's. */
+static const char long_jobs[] =
+    "ALTER TABLE job ADD COLUMN paying INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE job ADD COLUMN tried TEXT;"
+    "ALTER TABLE job ADD COLUMN tier TEXT;"
+    "ALTER TABLE job ADD COLUMN carrier TEXT;"
+    "CREATE INDEX job_carrier ON job (carrier) WHERE carrier IS NOT NULL;";
+
+const struct migration migrations[] = {{schema}, {long_jobs}};
 const int migrations_count = YM_COUNT(migrations);
 
 /* Marks the file as ours, for file(1) and against strangers. */

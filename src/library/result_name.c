@@ -38,6 +38,17 @@ int ym_result_name(const char *prompt_base, const char *output_filename, int idx
     return 0;
 }
 
+const char *ym_result_ext(const char *path)
+{
+    static const char *const texts[] = {".out.md", ".out.json"};
+    size_t len = strlen(path);
+    for (size_t i = 0; i < YM_COUNT(texts); i++)
+        if (len > strlen(texts[i]) && strcmp(path + len - strlen(texts[i]), texts[i]) == 0)
+            return path + len - strlen(texts[i]) + 1;
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : "";
+}
+
 /* Names of devices elsewhere: such a file could not be copied to a stick. */
 static bool is_device_name(const char *s)
 {

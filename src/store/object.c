@@ -19,8 +19,8 @@ static int object_name(const struct ym_digest *b2, const char *ext, struct objec
     char hex[65];
     ym_digest_hex(b2, hex);
     size_t n = strlen(ext);
-    for (size_t i = 0; i < n; i++)
-        if (!isalnum((unsigned char)ext[i]))
+    for (size_t i = 0; i < n; i++) /* "png", "out.md" */
+        if (!isalnum((unsigned char)ext[i]) && (ext[i] != '.' || i == 0 || i + 1 == n || ext[i - 1] == '.'))
             return -EINVAL;
     if (n > 16)
         return -EINVAL;

@@ -136,12 +136,19 @@ static int next_work(struct ym_next *n, int (*work)(const struct ym_call *,
 }
 
 /* An accepted job: *state counts how often it was looked at. */
-static int step_accepted(cJSON *state, struct ym_next *n)
+static int step_accepted(cJSON *state, struct ym_next *n, struct ym_err *e)
 {
     cJSON *left = cJSON_GetObjectItemCaseSensitive(state, "left");
     pthread_mutex_lock(&the_rig->lock);
     the_rig->polled++;
+    struct play p = the_rig->plays[the_rig->played ? the_rig->played - 1 : 0];
     pthread_mutex_unlock(&the_rig->lock);
+    cJSON *failed = cJSON_GetObjectItemCaseSensitive(state, "failed");
+    if (failed && failed->valueint < p.poll_fails) {
+        cJSON_SetIntValue(failed, failed->valueint + 1);
+        p.cls = p.poll_cls;
+        return fake_fail(&p, e);
+    }
     if (left->valueint == 0)
         return next_work(n, work_picture);
     if (left->valueint > 0)
@@ -171,6 +178,7 @@ static int step_first(const struct ym_call *call, cJSON **state, struct ym_next 
     case PLAY_HANDLE:
         *state = cJSON_CreateObject();
         cJSON_AddNumberToObject(*state, "left", p.polls);
+        cJSON_AddNumberToObject(*state, "failed", 0);
         *n = (struct ym_next){.what = YM_NEXT_WAIT,
                               .wait = YM_SEC(1),
                               .has_handle = true,
@@ -185,12 +193,31 @@ static int fake_step(const struct ym_call *call, cJSON **state, const struct ym_
                      struct ym_next *n, struct ym_err *e)
 {
     if (!rep)
-        return *state ? step_accepted(*state, n) : step_first(call, state, n, e);
+        return *state ? step_accepted(*state, n, e) : step_first(call, state, n, e);
     if (rep->nmedia == 0)
         return ym_fail(e, YM_EMPTY, ENODATA, "The fake provider sent no picture.");
     *n = (struct ym_next){.what = YM_NEXT_DONE, .nmedia = 1, .cost_known = true};
     n->cost.micro_usd =
         call->prices.image < 0 ? RIG_PRICE : (int64_t)(call->prices.image * 1e6 + 0.5);
+    return 0;
+}
+
+static int fake_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                       struct ym_err *e)
+{
+    (void)call;
+    (void)rep;
+    if (!*state) { /* only what has a handle can be named */
+        *n = (struct ym_next){.what = YM_NEXT_DONE, .runs_on = true};
+        return 0;
+    }
+    pthread_mutex_lock(&the_rig->lock);
+    the_rig->cancelled++;
+    struct play p = the_rig->plays[the_rig->played ? the_rig->played - 1 : 0];
+    pthread_mutex_unlock(&the_rig->lock);
+    if (p.cancel_fails)
+        return ym_fail(e, YM_TRANSIENT, EAGAIN, "The fake provider cannot be told.");
+    *n = (struct ym_next){.what = YM_NEXT_DONE, .runs_on = p.runs_on, .cost_known = !p.runs_on, .cost = {10000}};
     return 0;
 }
 
@@ -231,6 +258,7 @@ static const struct ym_driver fal = {
     .check = fake_check,
     .price = fake_price,
     .step = fake_step,
+    .cancel = fake_cancel,
 };
 static const struct ym_model openai_models[] = {
     {.id = "locked", .kinds = 1u << YM_IMAGE, .prices = PRICES(0.03)},

@@ -147,24 +147,24 @@ int rig_teardown(void **state)
 }
 
 /* ---- running code on its thread ---- */
-struct asked {
+struct errand {
     struct rig *r;
     void (*fn)(struct rig *r, void *ctx);
     void *ctx;
     bool over, ok;
 };
 
-static void asked_run(struct ym_engine *e, void *ctx)
+static void errand_run(struct ym_engine *e, void *ctx)
 {
     (void)e;
-    struct asked *a = ctx;
+    struct errand *a = ctx;
     if (a->fn)
         a->fn(a->r, a->ctx);
 }
 
-static void asked_after(void *ctx, bool ok)
+static void errand_after(void *ctx, bool ok)
 {
-    struct asked *a = ctx;
+    struct errand *a = ctx;
     pthread_mutex_lock(&a->r->lock);
     a->over = true;
     a->ok = ok;
@@ -174,11 +174,11 @@ static void asked_after(void *ctx, bool ok)
 
 void rig_on(struct rig *r, void (*fn)(struct rig *r, void *ctx), void *ctx)
 {
-    struct asked a = {.r = r, .fn = fn, .ctx = ctx};
+    struct errand a = {.r = r, .fn = fn, .ctx = ctx};
     struct timespec limit;
     clock_gettime(CLOCK_REALTIME, &limit);
     limit.tv_sec += 30;
-    ym_engine_post(r->e, asked_run, asked_after, &a);
+    ym_engine_post(r->e, errand_run, errand_after, &a);
     pthread_mutex_lock(&r->lock);
     while (!a.over)
         if (pthread_cond_timedwait(&r->cond, &r->lock, &limit) == ETIMEDOUT)

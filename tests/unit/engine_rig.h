@@ -25,6 +25,9 @@ struct play {
     int64_t retry_after_ms;
     bool until_reset;
     int polls; /* HANDLE: so many times "not yet"; negative: for ever */
+    enum ym_class poll_cls; /* HANDLE: what the first looks end with, poll_fails times */
+    int poll_fails;
+    bool cancel_fails, runs_on; /* HANDLE: how calling it off ends */
 };
 
 struct rig {
@@ -44,6 +47,7 @@ struct rig {
     int sent;   /* requests that began */
     int polled; /* looks at an accepted one */
     int gated;  /* waiting at the gate */
+    int cancelled; /* calls to call it off */
     bool gate_open, dying;
     char prompts[512][64]; /* of each request sent, in order */
     int64_t sent_at[512];  /* mono ns */

@@ -80,6 +80,14 @@ void ym_engine_status(struct ym_engine *e, struct ym_status *ret)
     *ret = (struct ym_status){.at = ym_wall_now()};
 }
 
+int ym_engine_preview(struct ym_engine *e, const char *job, struct ym_buf *out)
+{
+    (void)e;
+    (void)job;
+    (void)out;
+    return -ENOENT;
+}
+
 void ym_engine_live(struct ym_engine *e, const char *path_or_job, struct ym_live *ret)
 {
     (void)e, (void)path_or_job;

@@ -361,19 +361,20 @@ static void migrations_run_once(void **state)
 {
     struct fixture *f = *state;
     struct migration rows[] = {
-        migrations[0], {"CREATE TABLE one (a) STRICT"}, {"CREATE TABLE two (a INTEGER) STRICT"}};
+        migrations[0], migrations[1], {"CREATE TABLE one (a) STRICT"}, {"CREATE TABLE two (a INTEGER) STRICT"}};
+    assert_int_equal(migrations_count, 2);
     add(f, 1);
     /* A row that fails leaves the journal as the row before made it. */
-    assert_true(migrate(f->j, rows, 3, &f->e) < 0);
-    assert_int_equal(sql_number(f->j, "PRAGMA user_version"), 1);
-    assert_int_equal(names_with(f->fd, "journal-1.db"), 1);
-    rows[1].sqlite = "CREATE TABLE one (a INTEGER) STRICT; INSERT INTO one VALUES (1)";
-    OK(migrate(f->j, rows, 3, &f->e));
-    OK(migrate(f->j, rows, 3, &f->e));
-    assert_int_equal(sql_number(f->j, "PRAGMA user_version"), 3);
+    assert_true(migrate(f->j, rows, 4, &f->e) < 0);
+    assert_int_equal(sql_number(f->j, "PRAGMA user_version"), 2);
+    assert_int_equal(names_with(f->fd, "journal-2.db"), 1);
+    rows[2].sqlite = "CREATE TABLE one (a INTEGER) STRICT; INSERT INTO one VALUES (1)";
+    OK(migrate(f->j, rows, 4, &f->e));
+    OK(migrate(f->j, rows, 4, &f->e));
+    assert_int_equal(sql_number(f->j, "PRAGMA user_version"), 4);
     assert_int_equal(sql_number(f->j, "SELECT count(*) FROM one"), 1);
     assert_int_equal(queued(f->j), 1);
-    assert_int_equal(migrate(f->j, rows, 2, &f->e), -EPROTO);
+    assert_int_equal(migrate(f->j, rows, 3, &f->e), -EPROTO);
 }
 
 /* ---- a full disk ---- */

@@ -171,7 +171,7 @@ static void extension_is_plain(void **state)
 {
     struct fixture *f = *state;
     struct ym_digest d = digest("bytes");
-    static const char *const bad[] = {"a/b", "..", "p.g", "seventeenletters1", "p\n"};
+    static const char *const bad[] = {"a/b", "..", ".g", "p.", "p..g", "seventeenletters1", "p\n"};
     for (size_t i = 0; i < YM_COUNT(bad); i++) {
         assert_int_equal(ym_object_open(&f->s, &d, bad[i]), -EINVAL);
         assert_int_equal(ym_object_remove(&f->s, &d, bad[i]), -EINVAL);

@@ -8,7 +8,9 @@ struct exchange {
     struct ym_msg msg;           /* first: travels net -> worker -> engine */
     struct run *run;
     struct receive rx;
-    const struct ym_http *http;  /* into run->nx: stays until every exchange of it is back */
+    struct asked *asked;         /* what it belongs to; referenced */
+    const struct ym_http *http;  /* into asked->nx; NULL for a computation */
+    struct ym_secret *basic;     /* "user:password" in base64; owned */
     struct ym_call call;         /* for work */
     struct ym_err prepare;       /* opening the references failed */
 };
@@ -16,6 +18,8 @@ struct exchange {
 static void exchange_free(struct exchange *x)
 {
     receive_fini(&x->rx);
+    asked_unref(x->asked);
+    ym_secret_free(x->basic);
     free(x);
 }
 
@@ -24,12 +28,15 @@ static void exchange_drop(struct ym_msg *m)
     exchange_free((struct exchange *)m);
 }
 
-static struct exchange *exchange_new(struct ym_engine *e, struct run *run, const struct ym_http *h)
+static struct exchange *exchange_new(struct ym_engine *e, struct run *run, struct asked *a, const struct ym_http *h)
 {
     struct exchange *x = ym_alloc(sizeof(*x));
     x->run = run;
+    x->asked = a;
     x->http = h;
-    receive_init(&x->rx, e->p.store, run->row.id.s, run->row.tries_total, run->nmedia, h);
+    a->refs++;
+    receive_init(&x->rx, e->p.store, run->row.id.s, run->row.tries_total, run->named, h);
+    run->named += RECEIVE_MEDIA;
     run->inflight++;
     return x;
 }
@@ -51,29 +58,44 @@ static const struct ym_err *exchange_error(const struct exchange *x)
     return x->rx.result.err.cls != YM_OK ? &x->rx.result.err : NULL;
 }
 
+static void exchange_reply(struct ym_engine *e, struct exchange *x)
+{
+    struct run *run = x->run;
+    struct ym_reply rep = {.tag = x->http ? x->http->tag : x->asked->nx.work_tag,
+                           .status = x->rx.status,
+                           .headers = (const char *const *)x->rx.headers,
+                           .json = x->rx.json,
+                           .text = x->rx.text.data ? x->rx.text.data : "",
+                           .sieve = x->rx.sieve,
+                           .media_first = run->nmedia};
+    if (x->asked == run->aside) {
+        aside_reply(e, run, &rep, x->rx.media, x->rx.nmedia);
+        receive_discard(&x->rx);
+    } else {
+        media_take(run, &x->rx);
+        run_step(e, run, &rep);
+    }
+}
+
 static void exchange_back(void *owner, struct ym_msg *m)
 {
     struct ym_engine *e = owner;
     struct exchange *x = (struct exchange *)m;
     struct run *run = x->run;
     const struct ym_err *failed = exchange_error(x);
+    bool aside = x->asked == run->aside;
     run->inflight--;
-    if (run->ended) {
-        receive_discard(&x->rx);
+    if (run->ended || (!aside && x->asked != run->now)) {
+        receive_discard(&x->rx); /* nobody waits for it any more */
     } else if (failed) {
         struct ym_err err = *failed;
         receive_discard(&x->rx);
-        run_fail(e, run, &err);
+        if (aside)
+            aside_failed(e, run, &err);
+        else
+            run_exchange_failed(e, run, x->http ? x->http->effect : YM_PAYS, &err);
     } else {
-        media_take(run, &x->rx);
-        struct ym_reply rep = {.tag = x->http ? x->http->tag : run->nx.work_tag,
-                               .status = x->rx.status,
-                               .headers = (const char *const *)x->rx.headers,
-                               .json = x->rx.json,
-                               .text = x->rx.text.data ? x->rx.text.data : "",
-                               .sieve = x->rx.sieve,
-                               .media_first = x->rx.base};
-        run_step(e, run, &rep);
+        exchange_reply(e, x);
     }
     exchange_free(x);
 }
@@ -103,7 +125,7 @@ static int exchange_body(void *ctx, const void *data, size_t len, struct ym_err 
 
 struct off_wire { /* posted at once, while a worker still stores the reply */
     struct ym_msg msg;
-    struct run *run;
+    struct exchange *x; /* its way back begins behind this message */
 };
 
 static void off_wire_free(struct ym_msg *m)
@@ -111,11 +133,14 @@ static void off_wire_free(struct ym_msg *m)
     free(m);
 }
 
+/* The last request of an attempt is the one that brings media: the next job may go. */
 static void off_wire_run(void *owner, struct ym_msg *m)
 {
     struct ym_engine *e = owner;
-    struct run *run = ((struct off_wire *)m)->run; /* its exchange is not back yet, so it is there */
-    if (run->inflight == 1 && !run->ended && run->nx.nhttp == 1)
+    const struct exchange *x = ((struct off_wire *)m)->x;
+    struct run *run = x->run;
+    bool media = x->http->raw_media || x->http->media_keys;
+    if (run->inflight == 1 && !run->ended && x->asked == run->now && media)
         run_off_wire(run);
     e->status_dirty = true;
     free(m);
@@ -126,7 +151,7 @@ static void exchange_done(void *ctx, const struct ym_net_result *r)
     struct exchange *x = ctx;
     x->rx.result = *r;
     struct off_wire *o = ym_alloc(sizeof(*o));
-    *o = (struct off_wire){.msg = {.run = off_wire_run, .drop = off_wire_free}, .run = x->run};
+    *o = (struct off_wire){.msg = {.run = off_wire_run, .drop = off_wire_free}, .x = x};
     ym_inbox_post(x->run->e->in, &o->msg);
     x->msg = (struct ym_msg){.run = exchange_finish, .drop = exchange_drop};
     ym_pool_post(x->run->e->p.pool, &x->msg, true);
@@ -139,12 +164,21 @@ static int ref_open(const struct ym_store *s, const struct ym_ref *ref, struct y
     int64_t size;
     int fd = ym_store_openat(s, ref->path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return ym_fail(err, YM_INVALID, -fd, "The reference image %s is not there any more: put it back and save the prompt.", ref->path);
+        return ym_fail(err, YM_INVALID, -fd, "The reference %s is not there any more: put it back and save the prompt.", ref->path);
     if (ym_digest_fd(fd, &now, &size) < 0 || !ym_digest_eq(&now, &ref->b2)) {
         close(fd);
-        return ym_fail(err, YM_INVALID, ESTALE, "The reference image %s changed before it was sent: save the prompt again.", ref->path);
+        return ym_fail(err, YM_INVALID, ESTALE, "The reference %s changed before it was sent: save the prompt again.", ref->path);
     }
     return fd;
+}
+
+int workflow_read(const struct ym_store *s, const struct ym_ref *ref, char **ret, size_t *ret_len, struct ym_err *err)
+{
+    YM_AUTOCLOSE int fd = ref_open(s, ref, err);
+    if (fd < 0)
+        return fd;
+    int r = ym_read_fd(fd, 1 << 20, ret, ret_len);
+    return r < 0 ? ym_fail(err, YM_LOCAL, -r, "The workflow %s cannot be read.", ref->path) : 0;
 }
 
 static int media_open(const struct ym_store *s, const struct received *m)
@@ -176,7 +210,19 @@ static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_er
     return 0;
 }
 
-static int headers_make(const struct exchange *x, const struct ym_provider_conf *pc, struct ym_header out[static 13],
+/* RFC 7617: "user:password" in base64. */
+static const struct ym_secret *basic_secret(struct exchange *x, const struct ym_secret *key)
+{
+    const char *plain = ym_secret_reveal(key);
+    size_t n = strlen(plain);
+    char *text = ym_alloc(4 * ((n + 2) / 3) + 1);
+    x->basic = ym_secret_new(text, ym_b64_encode((const uint8_t *)plain, n, text));
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return x->basic;
+}
+
+static int headers_make(struct exchange *x, const struct ym_provider_conf *pc, struct ym_header out[static 13],
                         struct ym_err *err)
 {
     const struct ym_http *h = x->http;
@@ -189,7 +235,7 @@ static int headers_make(const struct exchange *x, const struct ym_provider_conf 
         if (!pc->key)
             return ym_fail(err, YM_AUTH, EACCES, "No key for %s: set %s (environment or configuration), then `ymago reload`.",
                            x->run->driver->name, x->run->driver->key_env ? x->run->driver->key_env : "its api_key");
-        out[i].secret = pc->key;
+        out[i].secret = c->prefix && strcmp(c->prefix, "Basic ") == 0 ? basic_secret(x, pc->key) : pc->key;
     }
     out[h->nheaders] = (struct ym_header){0};
     return 0;
@@ -210,7 +256,7 @@ static void exchange_submit(struct exchange *x)
         struct ym_net_request q = {.method = x->http->method, .url = x->http->url, .headers = headers,
                                    .pieces = pieces, .npieces = x->http->nparts, .effect = x->http->effect,
                                    .connect_timeout = YM_SEC(ym_config_int(c, "net.connect_timeout_seconds")),
-                                   .timeout = YM_SEC(pc.timeout_seconds), .max_reply = x->http->max_reply,
+                                   .timeout = x->http->timeout.ms > 0 ? x->http->timeout : YM_SEC(pc.timeout_seconds), .max_reply = x->http->max_reply,
                                    .sink = {exchange_head, exchange_body, exchange_done, x}};
         ym_net_submit(e->p.net, &q);
     }
@@ -238,15 +284,11 @@ static void exchange_go(struct ym_engine *e, void *ctx)
     ym_pool_post(e->p.pool, &x->msg, true);
 }
 
-void exchange_all(struct ym_engine *e, struct run *run)
+void exchange_all(struct ym_engine *e, struct run *run, struct asked *a)
 {
-    ym_assert(run->nx.nhttp >= 1 && run->nx.nhttp <= YM_COUNT(run->nx.http));
-    if (run->off_wire) {
-        run->off_wire = false;
-        run->lane->running++;
-    }
-    for (unsigned i = 0; i < run->nx.nhttp; i++)
-        engine_after_commit(e, exchange_go, exchange_new(e, run, &run->nx.http[i]));
+    ym_assert(a->nx.nhttp >= 1 && a->nx.nhttp <= YM_COUNT(a->nx.http));
+    for (unsigned i = 0; i < a->nx.nhttp; i++)
+        engine_after_commit(e, exchange_go, exchange_new(e, run, a, &a->nx.http[i]));
 }
 
 /* ---- computations ---- */
@@ -308,7 +350,7 @@ static void work_run(void *owner, struct ym_msg *m)
             x->rx.fds[x->rx.nfds++] = out.ref_fds[i] = fd;
     }
     if (r == 0)
-        r = run->nx.work(&x->call, &out, &x->prepare);
+        r = x->asked->nx.work(&x->call, &out, &x->prepare);
     ym_assert(r == 0 || x->prepare.cls != YM_OK);
     if (r == 0)
         receive_finish(&x->rx);
@@ -325,7 +367,7 @@ static void work_go(struct ym_engine *e, void *ctx)
 
 void work_start(struct ym_engine *e, struct run *run)
 {
-    struct exchange *x = exchange_new(e, run, NULL);
+    struct exchange *x = exchange_new(e, run, run->now, NULL);
     run_call(run, &x->call);
     engine_after_commit(e, work_go, x);
 }

@@ -20,6 +20,8 @@ static struct retry_out outcome_decide(struct ym_engine *e, const struct ym_job_
     };
     ym_random(&in.random, sizeof(in.random));
     struct retry_out out = retry_decide(&in);
+    if (f->keep)
+        out.money = RETRY_KEEP;
     if (l->driver && l->driver->is_free && out.money == RETRY_KEEP)
         out.money = RETRY_RELEASE;
     return out;
@@ -133,6 +135,7 @@ void attempt_failed(struct ym_engine *e, struct ym_job_row *r, struct lane *l,
     r->attempts += out.counts;
     r->empties += err->cls == YM_EMPTY;
     r->has_handle = false;
+    r->paying = false;
     str_set(&r->driver_state, NULL);
     job_error_set(r, err);
     r->blocked = out.lane == RETRY_LANE_BLOCK;

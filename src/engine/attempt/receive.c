@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #define TEXT_MAX (256 << 10)
+#define TEXT_MOST ((size_t)1 << 20) /* of one string that a driver wants kept */
+#define WORDS_MAX 512
 
 /* ---- staging files ---- */
 int receive_begin(struct receive *r, unsigned index, int64_t expect, struct ym_err *e)
@@ -100,7 +102,9 @@ int receive_head(void *ctx, const struct ym_head *h)
     if (r->http->raw_media)
         return receive_begin(r, 0, h->length > 0 ? h->length : 0, &r->err);
     static const struct ym_sieve_sink sink = {sink_begin, sink_data, sink_end, NULL};
-    struct ym_sieve_spec spec = {.media_keys = r->http->media_keys};
+    size_t keep = r->http->keep_text < TEXT_MOST ? r->http->keep_text : TEXT_MOST;
+    struct ym_sieve_spec spec = {.media_keys = r->http->media_keys, .long_string = keep,
+                                 .max_document = keep ? (4 << 20) : 0};
     struct ym_sieve_sink mine = sink;
     mine.ctx = r;
     static const char *const none[] = {NULL};
@@ -130,6 +134,8 @@ int receive_body(void *ctx, const void *data, size_t len, struct ym_err *e)
     if (r->sieve)
         return sifted(r, ym_sieve_feed(r->sieve, data, len), e);
     if (r->nmedia) {
+        size_t first = WORDS_MAX - 1 > r->text.len ? WORDS_MAX - 1 - r->text.len : 0;
+        ym_buf_add(&r->text, data, len < first ? len : first); /* for the words, should it be no media */
         int rc = receive_write(r, 0, data, len, e);
         if (rc < 0)
             r->err = *e;
@@ -182,7 +188,7 @@ static void document_finish(struct receive *r)
             r->err.cls = r->http->effect == YM_PAYS ? YM_AMBIGUOUS : YM_TRANSIENT;
         else
             r->err.cls = YM_OK;
-    } else if (r->text.len) {
+    } else if (r->text.len && !r->nmedia) {
         ym_json_parse(r->text.data, r->text.len, TEXT_MAX, &r->json, NULL); /* an error page may be anything */
     }
     strings_mask(r->json);
@@ -197,6 +203,8 @@ void receive_finish(struct receive *r)
     document_finish(r);
     for (unsigned i = r->nmedia; i-- > 0 && r->err.cls == YM_OK;)
         media_finish(&r->media[i], &r->err);
+    if (r->http && r->http->raw_media && r->nmedia == 1 && r->media[0].is_media)
+        ym_buf_fini(&r->text); /* its first bytes say nothing to anybody */
 }
 
 void receive_discard(struct receive *r)

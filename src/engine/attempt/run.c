@@ -1,9 +1,29 @@
 /* One attempt: the driver says what is next, this does it. Every reply comes back as a message, so a
  * driver's state is committed before the request that follows from it leaves. */
-#include "engine_private.h"
 #include "run.h"
 
 #include <unistd.h>
+
+#define HANDLE_LONGEST YM_SEC(24 * 3600) /* a job that the provider has had for longer is lost */
+#define SLOW_EVERY     YM_SEC(180)       /* between two looks at a job past the soft limit */
+#define FETCH_TRIES    3                 /* broken downloads of a result that is there */
+
+/* ---- what was asked ---- */
+struct asked *asked_new(void)
+{
+    struct asked *a = ym_alloc(sizeof(*a));
+    a->refs = 1;
+    a->nx.progress = -1;
+    return a;
+}
+
+void asked_unref(struct asked *a)
+{
+    if (!a || --a->refs)
+        return;
+    ym_next_fini(&a->nx);
+    free(a);
+}
 
 /* ---- life ---- */
 static struct run *run_new(struct ym_engine *e, struct ym_job_row *r, struct lane *l)
@@ -30,7 +50,9 @@ static void run_free(struct run *run)
     ym_job_row_fini(&run->row);
     ym_request_fini(&run->req);
     cJSON_Delete(run->state);
-    ym_next_fini(&run->nx);
+    asked_unref(run->now);
+    asked_unref(run->aside);
+    free(run->workflow);
     free(run);
 }
 
@@ -40,6 +62,13 @@ void run_off_wire(struct run *run)
     if (!run->off_wire)
         run->lane->running--;
     run->off_wire = true;
+}
+
+void run_on_wire(struct run *run)
+{
+    if (run->off_wire)
+        run->lane->running++;
+    run->off_wire = false;
 }
 
 /* Ends the run; it is freed once nothing of it is under way. */
@@ -100,9 +129,12 @@ void runs_free(struct ym_engine *e)
 void run_call(struct run *run, struct ym_call *ret)
 {
     call_init(run->e, run->driver, run->row.id.s, run->row.tries_total, &run->req, &run->mem, ret);
+    ret->waited = ym_mono_until(run->since, engine_mono(run->e));
+    ret->workflow = run->workflow;
+    ret->workflow_len = run->workflow_len;
 }
 
-static void run_discard_media(struct run *run)
+void run_discard_media(struct run *run)
 {
     for (unsigned i = 0; i < run->nmedia; i++)
         if (run->media[i].whole.name[0])
@@ -110,74 +142,208 @@ static void run_discard_media(struct run *run)
     run->nmedia = 0;
 }
 
+/* May what is asked for cost money? Until such a request leaves, a crash costs nothing. */
+static bool asks_to_pay(const struct run *run, const struct ym_next *nx)
+{
+    bool pays = nx->what == YM_NEXT_WORK && !run->driver->is_free;
+    for (unsigned i = 0; nx->what == YM_NEXT_SEND && i < nx->nhttp; i++)
+        pays |= nx->http[i].effect == YM_PAYS;
+    return pays;
+}
+
+/* SUBMITTING is known to this process only. */
+static void row_save(struct ym_engine *e, struct run *run)
+{
+    enum ym_state s = run->row.state;
+    if (s == YM_JOB_SUBMITTING)
+        run->row.state = YM_JOB_RESERVED;
+    job_save(e, &run->row);
+    run->row.state = s;
+}
+
 /* Writes the driver's state into the row; the commit of this round precedes what follows. */
-static void state_keep(struct ym_engine *e, struct run *run)
+static void state_keep(struct ym_engine *e, struct run *run, const struct ym_next *nx)
 {
     char *text = run->state ? ym_json_print(run->state, false) : NULL;
-    bool changed = (text != NULL) != (run->row.driver_state != NULL) ||
+    bool paying = run->row.has_handle || nx->has_handle || nx->what == YM_NEXT_DONE ? run->row.paying : asks_to_pay(run, nx);
+    bool changed = paying != run->row.paying || (text != NULL) != (run->row.driver_state != NULL) ||
                    (text && strcmp(text, run->row.driver_state) != 0);
     str_set(&run->row.driver_state, text);
     free(text);
-    if (run->nx.provider_id)
-        str_set(&run->row.provider_id, run->nx.provider_id);
-    if (run->nx.has_handle && !run->row.has_handle) {
+    run->row.paying = paying;
+    if (nx->provider_id)
+        str_set(&run->row.provider_id, nx->provider_id);
+    if (nx->has_handle && !run->row.has_handle) {
         run->row.has_handle = true;
         job_to(e, &run->row, JE_HANDLE);
     } else if (changed) {
-        enum ym_state s = run->row.state;
-        if (s == YM_JOB_SUBMITTING)
-            run->row.state = YM_JOB_RESERVED;
-        job_save(e, &run->row);
-        run->row.state = s;
+        row_save(e, run);
     }
 }
 
-static const char *reply_mime(const struct received *m)
+void staged_show(const struct run *run, struct ym_staged staged[static RECEIVE_MEDIA])
 {
-    return m->is_media ? m->mime : "";
+    for (unsigned i = 0; i < run->nmedia; i++)
+        staged[i] = (struct ym_staged){.size = run->media[i].whole.size,
+                                       .mime = run->media[i].is_media ? run->media[i].mime : "",
+                                       .is_media = run->media[i].is_media};
 }
 
-/* rep: NULL, or a reply whose media have been moved to run->media. */
+/* Past the soft limit a job is looked at every few minutes only. */
+static ym_dur wait_chosen(struct ym_engine *e, struct run *run, ym_dur told)
+{
+    double every = ym_config_num(e->config, "net.poll_interval_seconds");
+    ym_dur waited = ym_mono_until(run->since, engine_mono(e)), wait = told;
+    if (every > 0 && wait.ms > 0)
+        wait = YM_MS(every * 1000);
+    run->slow = run->row.has_handle && waited.ms > 1000 * ym_config_int(e->config, "net.slow_after_seconds");
+    if (run->slow && wait.ms < SLOW_EVERY.ms && every <= 0)
+        wait = SLOW_EVERY;
+    return wait;
+}
+
+static void wait_until(struct ym_engine *e, struct run *run, ym_dur wait)
+{
+    run->waiting = true;
+    run->wake = ym_mono_add(engine_mono(e), wait);
+    engine_at(e, run->wake);
+}
+
+static void detail_show(struct ym_engine *e, struct run *run)
+{
+    const struct ym_next *nx = &run->now->nx;
+    char detail[160];
+    snprintf(detail, sizeof(detail), "%s%s%s", run->slow ? "slow: the provider takes longer than usual" : "",
+             run->slow && nx->detail[0] ? "; " : "", nx->detail);
+    if (nx->progress >= 0 || detail[0])
+        live_set(e, &run->row.id, nx->progress, detail);
+}
+
+static void step_wait(struct ym_engine *e, struct run *run)
+{
+    struct ym_err err;
+    const struct ym_next *nx = &run->now->nx;
+    if (run->row.has_handle && ym_mono_until(run->since, engine_mono(e)).ms >= HANDLE_LONGEST.ms) {
+        ym_fail(&err, YM_LOST, ETIME, "The provider has not finished this job within 24 hours; it is not looked at any more.");
+        run_fail(e, run, &err);
+        return;
+    }
+    ym_dur wait = wait_chosen(e, run, nx->wait);
+    detail_show(e, run);
+    wait_until(e, run, wait);
+}
+
+/* Carries out run->now. */
+static void step_do(struct ym_engine *e, struct run *run)
+{
+    switch (run->now->nx.what) {
+    case YM_NEXT_SEND:
+        run->waiting = false;
+        run_on_wire(run);
+        detail_show(e, run);
+        exchange_all(e, run, run->now);
+        if (run->driver->progress && asks_to_pay(run, &run->now->nx))
+            run->aside_at = ym_mono_add(engine_mono(e), YM_MS(700));
+        break;
+    case YM_NEXT_WORK:
+        run_on_wire(run);
+        work_start(e, run);
+        break;
+    case YM_NEXT_WAIT:
+        run_on_wire(run);
+        step_wait(e, run);
+        break;
+    case YM_NEXT_DONE:
+        run_finish(e, run);
+        break;
+    }
+    if (run->cancel_wanted && !run->ended)
+        aside_begin(e, run, ASIDE_CANCEL);
+}
+
+/* A handle is worth more than one bad look: only what says that the job itself is over ends it. */
+static bool step_keeps_handle(const struct run *run, const struct ym_err *err)
+{
+    return run->row.has_handle && (err->cls == YM_TRANSIENT || err->cls == YM_THROTTLED || err->cls == YM_AUTH);
+}
+
+static void look_again(struct ym_engine *e, struct run *run, const struct ym_err *err)
+{
+    struct ym_err lost;
+    ym_dur waited = ym_mono_until(run->since, engine_mono(e)), wait = err->retry_after;
+    if (waited.ms >= HANDLE_LONGEST.ms) {
+        ym_fail(&lost, YM_LOST, ETIME, "The provider could not be asked about this job for 24 hours; the last answer: %.120s", err->msg);
+        run_fail(e, run, &lost);
+        return;
+    }
+    int64_t base = (int64_t)(1000 * ym_config_num(e->config, "net.backoff_base_seconds"));
+    int64_t cap = (int64_t)(1000 * ym_config_num(e->config, "net.backoff_max_seconds"));
+    for (int i = 0; i < run->looks && base < cap; i++)
+        base *= 2;
+    base = base < cap ? base : cap;
+    if (wait.ms <= 0)
+        wait = YM_MS(base / 2 + (int64_t)ym_random_below((uint64_t)(base / 2 + 1)));
+    if (err->cls == YM_AUTH)
+        provider_block(e, run->lane->provider, err->msg);
+    run->looks++;
+    char detail[160];
+    snprintf(detail, sizeof(detail), "looks again: %.140s", err->msg);
+    live_set(e, &run->row.id, -1, detail);
+    ym_log(YM_INFO, "engine", "job=%s looks again in %lld ms: %s", run->row.id.s, (long long)wait.ms, err->msg);
+    run_on_wire(run);
+    asked_unref(run->now);
+    run->now = asked_new(); /* what is still out belongs to nothing any more */
+    wait_until(e, run, wait);
+}
+
 void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep)
 {
     struct ym_err err = {.cls = YM_OK};
     struct ym_staged staged[RECEIVE_MEDIA];
     struct ym_call call;
+    struct asked *next = asked_new();
     run_call(run, &call);
-    ym_next_fini(&run->nx);
-    memset(&run->nx, 0, sizeof(run->nx));
-    run->nx.progress = -1;
     if (rep) {
-        for (unsigned i = 0; i < run->nmedia; i++)
-            staged[i] = (struct ym_staged){.size = run->media[i].whole.size,
-                                           .mime = reply_mime(&run->media[i]),
-                                           .is_media = run->media[i].is_media};
+        staged_show(run, staged);
         rep->media = staged;
         rep->nmedia = run->nmedia;
+        run->looks = 0;
     }
-    int r = run->driver->step(&call, &run->state, rep, &run->nx, &err);
-    if (r < 0) {
-        run_fail(e, run, &err);
+    int r = run->driver->step(&call, &run->state, rep, &next->nx, &err);
+    if (r == 0 && next->nx.what == YM_NEXT_WAIT && next->nx.wait.ms <= 0 && run->inflight > 0) {
+        state_keep(e, run, &next->nx); /* replies to the same step are still to come */
+        asked_unref(next);
         return;
     }
-    state_keep(e, run);
-    if (run->nx.progress >= 0)
-        live_set(e, &run->row.id, run->nx.progress, NULL);
-    switch (run->nx.what) {
-    case YM_NEXT_SEND:
-        exchange_all(e, run);
-        break;
-    case YM_NEXT_WORK:
-        work_start(e, run);
-        break;
-    case YM_NEXT_WAIT:
-        run->waiting = true;
-        run->wake = ym_mono_add(engine_mono(e), run->nx.wait);
-        engine_at(e, run->wake);
-        break;
-    case YM_NEXT_DONE:
-        run_finish(e, run);
-        break;
+    asked_unref(run->now);
+    run->now = next;
+    if (r < 0 && step_keeps_handle(run, &err)) {
+        look_again(e, run, &err);
+    } else if (r < 0) {
+        run_fail(e, run, &err);
+    } else {
+        state_keep(e, run, &next->nx);
+        step_do(e, run);
+    }
+}
+
+/* A look at a job that the provider has, and a request that it would know again, are repeated; all else
+ * ends the attempt. */
+void run_exchange_failed(struct ym_engine *e, struct run *run, enum ym_effect effect, struct ym_err *err)
+{
+    bool look = run->row.has_handle && effect == YM_SAFE, again = effect == YM_IDEMPOTENT;
+    struct ym_provider_conf pc;
+    ym_config_provider(e->config, run->lane->provider, &pc);
+    bool passing = err->cls == YM_OFFLINE || err->cls == YM_TRANSIENT || err->cls == YM_LOCAL || err->cls == YM_AMBIGUOUS ||
+                   (err->cls == YM_EMPTY && run->looks < FETCH_TRIES);
+    if (look && passing) {
+        look_again(e, run, err);
+    } else if (again && passing && run->looks < pc.retry_attempts) {
+        look_again(e, run, err);
+    } else {
+        if (again && err->cls == YM_TRANSIENT)
+            err->cls = YM_AMBIGUOUS; /* it was sent, whatever came of it */
+        run_fail(e, run, err);
     }
 }
 
@@ -185,16 +351,81 @@ void runs_tick(struct ym_engine *e)
 {
     ym_mono now = engine_mono(e);
     for (struct run *run = e->runs; run; run = run->next) {
-        if (run->ended || !run->waiting)
+        if (run->ended)
             continue;
-        if (run->wake.ns <= now.ns) {
+        aside_tick(e, run);
+        if (!run->waiting || run->ended)
+            continue;
+        if (run->wake.ns <= now.ns && run->inflight == 0) {
             run->waiting = false;
             run_step(e, run, NULL);
-        } else {
+        } else if (run->wake.ns > now.ns) {
             engine_at(e, run->wake);
         }
     }
     run_reap(e);
+}
+
+/* ---- the template that a request names is read before its first step ---- */
+struct template {
+    struct run *run;
+    char *text;
+    size_t len;
+    struct ym_err err;
+};
+
+static const struct ym_ref *template_ref(const struct run *run)
+{
+    for (size_t i = 0; i < run->req.nrefs; i++)
+        if (run->req.refs[i].role == YM_REF_WORKFLOW)
+            return &run->req.refs[i];
+    return NULL;
+}
+
+static void template_work(void *ctx)
+{
+    struct template *t = ctx;
+    workflow_read(t->run->e->p.store, template_ref(t->run), &t->text, &t->len, &t->err);
+}
+
+static void template_done(struct ym_engine *e, void *ctx)
+{
+    struct template *t = ctx;
+    struct run *run = t->run;
+    run->inflight--;
+    if (run->ended)
+        return;
+    if (t->err.cls != YM_OK) {
+        run_fail(e, run, &t->err);
+        return;
+    }
+    run->workflow = ym_steal(&t->text);
+    run->workflow_len = t->len;
+    run_step(e, run, NULL);
+}
+
+static void template_free(void *ctx)
+{
+    struct template *t = ctx;
+    free(t->text);
+    free(t);
+}
+
+/* The first step; true when it was put off until the template is read. */
+static bool template_first(struct ym_engine *e, struct run *run)
+{
+    static const struct task_ops ops = {template_work, template_done, template_free};
+    if (run->workflow || !template_ref(run))
+        return false;
+    struct template *t = ym_alloc(sizeof(*t));
+    t->run = run;
+    run->inflight++;
+    if (run->row.paying && !run->row.has_handle) { /* nothing was sent yet */
+        run->row.paying = false;
+        row_save(e, run);
+    }
+    engine_task_after(e, &ops, t, true);
+    return true;
 }
 
 void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_t attempt, ym_money reserved)
@@ -202,42 +433,54 @@ void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_
     struct run *run = run_new(e, r, l);
     run->attempt = attempt;
     run->reserved = reserved;
+    run->since = engine_mono(e);
     run->row.state = job_advance(run->row.state, JE_SENT);
-    run_step(e, run, NULL);
+    if (!template_first(e, run))
+        run_step(e, run, NULL);
 }
 
 void run_resume(struct ym_engine *e, struct ym_job_row *r)
 {
     struct ym_attempt_row a;
     struct run *run = run_new(e, r, lane_get(e, r->lane));
+    int64_t ago = 0;
     run->lane->running++;
     run->lane->open++;
     if (ym_attempt_open_of(e->p.journal, r->id.s, &a) == 0) {
         run->attempt = a.id;
         run->reserved = a.reserved;
+        ago = engine_wall(e).ms - a.sent_at.ms;
         ym_attempt_row_fini(&a);
     }
+    ago = ago < 0 ? 0 : ago > HANDLE_LONGEST.ms ? HANDLE_LONGEST.ms : ago;
+    run->since = ym_mono_add(engine_mono(e), YM_MS(-ago));
+    if (run->row.state == YM_JOB_RESERVED)
+        run->row.state = job_advance(run->row.state, JE_SENT);
     if (r->driver_state)
         ym_json_parse(r->driver_state, strlen(r->driver_state), 65536, &run->state, NULL);
     run->waiting = true; /* stepped by the first round: nothing is sent before the thread runs */
     run->wake = engine_mono(e);
+    if (template_first(e, run))
+        run->waiting = false;
 }
 
 void run_cancel(struct ym_engine *e, const char *job)
 {
     struct run *run = run_find(e, job);
-    if (!run)
+    struct ym_err err;
+    if (!run || atomic_exchange(&run->cancelled, true))
         return;
-    atomic_store(&run->cancelled, true); /* what is paid for runs out and is kept */
-    if (run->waiting && !run->row.has_handle) {
-        struct ym_err err;
-        ym_fail(&err, YM_CANCELLED, ECANCELED, "Cancelled.");
+    if (run->waiting && !run->row.has_handle && !run->row.paying) {
+        ym_fail(&err, YM_CANCELLED, ECANCELED, "Cancelled before it was paid for; nothing was billed.");
         run_fail(e, run, &err);
-    }
+    } else if (run->driver->cancel && (run->row.has_handle || run->row.paying)) {
+        run->cancel_wanted = true;
+        aside_begin(e, run, ASIDE_CANCEL);
+    } /* else what is paid for runs out and is kept */
 }
 
 /* ---- ends ---- */
-static void attempt_end(struct ym_engine *e, struct run *run, int status, ym_money actual, const struct ym_err *why)
+void attempt_end(struct ym_engine *e, struct run *run, int status, ym_money actual, const struct ym_err *why)
 {
     struct ym_err err;
     if (!run->attempt)
@@ -248,106 +491,18 @@ static void attempt_end(struct ym_engine *e, struct run *run, int status, ym_mon
 
 void run_fail(struct ym_engine *e, struct run *run, struct ym_err *err)
 {
+    const struct ym_next *nx = run->now ? &run->now->nx : NULL;
     if (run->ended)
         return;
     if (atomic_load(&run->cancelled) && err->cls != YM_AMBIGUOUS && err->cls != YM_EMPTY)
         err->cls = YM_CANCELLED;
     run_discard_media(run);
-    struct attempt_end_facts f = {.reserved = run->reserved};
-    if (run->nx.cost_known) { /* a refusal can be billed too, when the driver knows */
+    struct attempt_end_facts f = {.reserved = run->reserved, .attempt = run->attempt};
+    if (nx && nx->cost_known) { /* a refusal can be billed too, when the driver knows */
         f.cost_known = true;
-        f.cost = run->nx.cost;
+        f.cost = nx->cost;
     }
-    f.attempt = run->attempt;
+    f.keep = err->cls == YM_CANCELLED && run->row.has_handle && !f.cost_known && !run->driver->is_free;
     run_end(e, run);
     attempt_failed(e, &run->row, run->lane, &f, err);
-}
-
-static void extra_keep(struct ym_engine *e, struct run *run, unsigned index);
-
-static bool kind_fits(enum ym_kind k, const struct ym_media_type *t)
-{
-    enum ym_media_kind want = k == YM_IMAGE ? YM_MEDIA_IMAGE : k == YM_VIDEO ? YM_MEDIA_VIDEO : YM_MEDIA_AUDIO;
-    return k != YM_TEXT && t->kind == want;
-}
-
-void run_finish(struct ym_engine *e, struct run *run)
-{
-    struct ym_err err;
-    const struct ym_next *n = &run->nx;
-    struct received *m = n->nmedia && n->media[0] < run->nmedia ? &run->media[n->media[0]] : NULL;
-    if (!m || !m->is_media || !kind_fits(run->row.kind, m->info.type)) {
-        ym_fail(&err, YM_EMPTY, ENODATA, "The provider answered, but what it sent is not a %s.",
-                ym_kind_name(run->row.kind));
-        run_fail(e, run, &err);
-        return;
-    }
-    struct ym_job_row *r = &run->row;
-    ym_money cost = n->cost_known ? n->cost
-                                  : (r->est.expected.micro_usd >= 0 ? r->est.expected : (ym_money){0});
-    attempt_end(e, run, YM_ATT_SETTLED, cost, NULL);
-    r->cost = ym_money_add(r->cost, cost);
-    r->cost_is_estimate = !n->cost_known || n->cost_is_estimate;
-    r->b2 = m->whole.b2;
-    r->size = m->whole.size;
-    str_set(&r->staged, m->whole.name);
-    str_set(&r->ext, m->ext);
-    str_set(&r->mime, m->mime);
-    r->width = (int)m->info.width;
-    r->height = (int)m->info.height;
-    r->duration_ms = m->info.duration_ms;
-    r->c2pa = m->info.c2pa;
-    str_set(&r->provider_id, n->provider_id ? n->provider_id : r->provider_id);
-    str_set(&r->model_version, n->model_version);
-    str_set(&r->safety, n->safety);
-    str_set(&r->text, n->text);
-    m->whole.name[0] = 0; /* it belongs to the job now */
-    for (unsigned i = 1; i < n->nmedia; i++)
-        extra_keep(e, run, n->media[i]);
-    run_discard_media(run);
-    if (run->lane->state == LANE_OFFLINE) {
-        run->lane->state = LANE_OK;
-        run->lane->why[0] = 0;
-    }
-    run->lane->throttles = 0;
-    r->attempts++;
-    r->finished_at = engine_wall(e); /* of the making; placing follows at once, or when there is room */
-    job_error_clear(r);
-    job_to(e, r, JE_STORED);
-    run_end(e, run);
-    place_job(e, r->id.s);
-}
-
-/* ---- further pictures of one answer: paid, so kept by their digest ---- */
-struct extra {
-    const struct ym_store *store;
-    struct ym_whole whole;
-    char ext[16];
-};
-
-static void extra_work(void *ctx)
-{
-    struct extra *x = ctx;
-    struct ym_err err;
-    if (ym_object_move(x->store, x->whole.name, &x->whole.b2, x->ext, &err) < 0)
-        ym_log(YM_WARN, "engine", "a further picture stays in staging: %s", err.msg);
-}
-
-static void extra_done(struct ym_engine *e, void *ctx)
-{
-    (void)e;
-    (void)ctx;
-}
-
-static void extra_keep(struct ym_engine *e, struct run *run, unsigned index)
-{
-    static const struct task_ops ops = {extra_work, extra_done, free};
-    if (index >= run->nmedia || !run->media[index].is_media)
-        return;
-    struct received *m = &run->media[index];
-    struct extra *x = ym_alloc(sizeof(*x));
-    *x = (struct extra){.store = e->p.store, .whole = m->whole};
-    memcpy(x->ext, m->ext, sizeof(x->ext));
-    m->whole.name[0] = 0;
-    engine_task_after(e, &ops, x, false);
 }

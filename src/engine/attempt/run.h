@@ -1,9 +1,19 @@
-/* Shared by run.c (what is next), exchange.c (doing it) and outcome.c (what a failure means). */
+/* Shared by run.c (what is next), exchange.c (doing it), aside.c (looks and cancelling), finish.c (the
+ * result) and outcome.c (what a failure means). */
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H
 
 #include "engine_private.h"
 #include "receive.h"
+
+struct asked { /* what a driver wants done; stays until the last reply to it is back */
+    unsigned refs;
+    struct ym_next nx;
+};
+struct asked *asked_new(void);
+void asked_unref(struct asked *a);
+
+enum aside_what { ASIDE_NONE, ASIDE_PROGRESS, ASIDE_CANCEL };
 
 struct run {
     struct run *next;
@@ -15,34 +25,65 @@ struct run {
     struct lane *lane;
     int64_t attempt;             /* row of the attempts table; 0 = none */
     ym_money reserved;
+    ym_mono since;               /* when the attempt was claimed */
+    char *workflow;              /* text of the template, read when it is first needed */
+    size_t workflow_len;
     cJSON *state;
-    struct ym_next nx;           /* what is being carried out */
-    unsigned inflight;           /* exchanges and works under way */
+    struct asked *now;           /* what is being carried out; NULL = nothing */
+    unsigned inflight;           /* exchanges, works and tasks under way */
+    unsigned named;              /* numbers of staging files given out */
     struct received media[RECEIVE_MEDIA];
     unsigned nmedia;             /* complete, of this attempt */
     bool waiting, ended;
     bool off_wire;               /* its reply has arrived: the lane has sent the next already */
     ym_mono wake;
+    int looks;                   /* looks in a row that brought no answer */
+    bool slow;                   /* past the soft limit */
     atomic_bool cancelled;       /* read by workers */
+
+    /* Requests beside the main one: at most one at a time. */
+    struct asked *aside;
+    enum aside_what aside_what;
+    ym_mono aside_at;            /* when to look for progress; ns 0 = not now */
+    int cancel_tries;
+    bool cancel_wanted;
 };
 
 void run_call(struct run *run, struct ym_call *ret);
+/* rep: NULL, or a reply whose media have been moved to run->media. */
 void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep);
+/* A request failed on the way. */
+void run_exchange_failed(struct ym_engine *e, struct run *run, enum ym_effect effect, struct ym_err *err);
 void run_fail(struct ym_engine *e, struct run *run, struct ym_err *err);
-void run_finish(struct ym_engine *e, struct run *run);
 void run_end(struct ym_engine *e, struct run *run);
 void run_off_wire(struct run *run);
+void run_on_wire(struct run *run);
 void run_reap(struct ym_engine *e);
+void run_discard_media(struct run *run);
+void attempt_end(struct ym_engine *e, struct run *run, int status, ym_money actual, const struct ym_err *why);
 
-/* exchange.c: run->nx is carried out after this round's commit. */
-void exchange_all(struct ym_engine *e, struct run *run);
+/* finish.c: run->now says DONE. */
+void run_finish(struct ym_engine *e, struct run *run);
+
+/* exchange.c: carried out after this round's commit. a is referenced. */
+void exchange_all(struct ym_engine *e, struct run *run, struct asked *a);
 void work_start(struct ym_engine *e, struct run *run);
+void staged_show(const struct run *run, struct ym_staged staged[static RECEIVE_MEDIA]);
+/* Reads the template that the request names. On a worker. */
+int workflow_read(const struct ym_store *s, const struct ym_ref *ref, char **ret, size_t *ret_len, struct ym_err *e);
+
+/* aside.c */
+void aside_begin(struct ym_engine *e, struct run *run, enum aside_what what);
+void aside_reply(struct ym_engine *e, struct run *run, struct ym_reply *rep, const struct received *media, unsigned nmedia);
+void aside_failed(struct ym_engine *e, struct run *run, const struct ym_err *err);
+void aside_tick(struct ym_engine *e, struct run *run);
 
 /* outcome.c: an attempt ended without a result. */
 struct attempt_end_facts {
     int64_t attempt; /* 0 = none open */
     ym_money reserved, cost;
     bool cost_known;
+    bool keep;       /* cancelled after it was sent, and nobody knows what it cost */
 };
 void attempt_failed(struct ym_engine *e, struct ym_job_row *r, struct lane *l,
                     const struct attempt_end_facts *f, const struct ym_err *err);

@@ -179,6 +179,11 @@ int render_job_progress(struct ym_fs *f, const char *id, struct ym_buf *out)
     return r;
 }
 
+int render_job_preview(struct ym_fs *f, const char *id, struct ym_buf *out)
+{
+    return ym_engine_preview(f->engine, id, out);
+}
+
 struct lines {
     struct ym_buf *out;
     int result;

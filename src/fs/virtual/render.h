@@ -22,5 +22,6 @@ int render_job_attempts(struct ym_fs *f, const char *id, struct ym_buf *out);
 int render_job_provider(struct ym_fs *f, const char *id, struct ym_buf *out);
 int render_job_cost(struct ym_fs *f, const char *id, struct ym_buf *out);
 int render_job_progress(struct ym_fs *f, const char *id, struct ym_buf *out);
+int render_job_preview(struct ym_fs *f, const char *id, struct ym_buf *out); /* -ENOENT: none was sent */
 
 #endif

@@ -29,6 +29,7 @@ static const struct virt table[] = {
     {".ymago/jobs/*/provider.json",   VIRT_TEXT,    0400, 0,      render_job_provider, NULL,  false},
     {".ymago/jobs/*/cost",            VIRT_TEXT,    0400, 0,      render_job_cost,     NULL,  false},
     {".ymago/jobs/*/progress",        VIRT_TEXT,    0400, 0,      render_job_progress, NULL,  false},
+    {".ymago/jobs/*/preview.jpg",     VIRT_TEXT,    0400, 0,      render_job_preview,  NULL,  false},
     {".ymago/jobs/*/output",          VIRT_OUTPUT,  0400, 0,      NULL,                NULL,  false},
     {".ymago/jobs/*/cancel",          VIRT_CANCEL,  0200, 0,      NULL,                NULL,  false},
     {".ymago/wait",                   VIRT_WAIT,    0500, 0,      NULL,                NULL,  false},

@@ -224,6 +224,16 @@ static int job_size(struct ym_fs *f, const char *id, struct stat *st)
     return there ? 0 : -ENOENT;
 }
 
+bool virt_is_there(struct ym_fs *f, const struct virt *v, const char *job)
+{
+    struct stat st;
+    YM_AUTOBUF struct ym_buf b;
+    ym_buf_init(&b, TEXT_MAX);
+    if (v->kind == VIRT_OUTPUT)
+        return job_size(f, job, &st) == 0;
+    return v->kind != VIRT_TEXT || v->render(f, job, &b) != -ENOENT;
+}
+
 static int state_file(struct ym_fs *f, const struct virt *v, struct stat *st)
 {
     struct facts x;

@@ -29,6 +29,8 @@ int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, c
                        struct node **ret);
 /* Renders anew where there is something to render. */
 int virt_getattr(struct ym_fs *f, struct node *n, struct stat *ret);
+/* Has this job something to show there (a result, a preview)? Else it is not listed. */
+bool virt_is_there(struct ym_fs *f, const struct virt *v, const char *job);
 double virt_timeout(const struct node *n);
 /* The text that was last shown, referenced. */
 int virt_text(struct ym_fs *f, struct node *n, struct snapshot **ret);
