@@ -31,6 +31,15 @@ static double seed_of(const struct ym_request *r)
     return seed < 0 ? -1 : (double)((uint64_t)(seed + r->variation) & 0xffffffffu);
 }
 
+/* The image that the result starts from. */
+static const char *source_of(const struct ym_request *q)
+{
+    for (size_t i = 0; i < q->nrefs; i++)
+        if (q->refs[i].role == YM_REF_SOURCE)
+            return q->refs[i].path;
+    return q->nrefs && q->refs[0].role == YM_REF_REFERENCE ? q->refs[0].path : NULL;
+}
+
 /* The part that other tools read. */
 static void add_descriptive(cJSON *o, const struct ym_sidecar_in *in)
 {
@@ -41,7 +50,7 @@ static void add_descriptive(cJSON *o, const struct ym_sidecar_in *in)
     add_text(o, "model_name", q->model);
     cJSON_AddNumberToObject(o, "seed", seed_of(q));
     add_time(o, "timestamp_utc", j->finished_at);
-    add_text(o, "source_image_url", q->nrefs ? q->refs[0].path : NULL);
+    add_text(o, "source_image_url", source_of(q));
     add_text(o, "aspect_ratio", ym_json_str(q->params, "aspect_ratio"));
     cJSON *g = cJSON_AddObjectToObject(o, "generation_parameters");
     add_text(g, "media_type", ym_kind_name(q->kind));
@@ -57,6 +66,7 @@ static void add_references(cJSON *y, const struct ym_request *q)
     for (size_t i = 0; i < q->nrefs; i++) {
         cJSON *o = cJSON_CreateObject();
         add_text(o, "path", q->refs[i].path);
+        add_text(o, "role", ym_ref_role_name(q->refs[i].role));
         /* The digest of an address is not that of the picture behind it. */
         add_digest(o, "b2", q->refs[i].is_url ? NULL : &q->refs[i].b2);
         cJSON_AddItemToArray(list, o);
@@ -107,6 +117,20 @@ static void add_purchase(cJSON *y, const struct ym_sidecar_in *in)
     add_text(y, "reused_from", from);
 }
 
+/* What only some results have. */
+static void add_remarks(cJSON *y, const struct ym_sidecar_in *in)
+{
+    const struct ym_job_row *j = in->job;
+    YM_AUTOJSON cJSON *tried = j->tried ? cJSON_Parse(j->tried) : NULL;
+    const cJSON *refused = ym_json_get(tried, "tried");
+    if (j->model_version)
+        add_text(y, "model_version", j->model_version);
+    if (refused && refused->child) /* models that would not, before this one */
+        cJSON_AddItemToObject(y, "fallback_from", cJSON_Duplicate(refused, true));
+    if (in->metadata && j->text) /* what the model said beside it */
+        add_text(y, "text", j->text);
+}
+
 /* Without [defaults] enable_metadata nothing of the user's words is written down; what makes the
  * file known again (identity and purchase) stays, else it would be bought twice. */
 static cJSON *build(const struct ym_sidecar_in *in)
@@ -128,6 +152,7 @@ static cJSON *build(const struct ym_sidecar_in *in)
     cJSON_AddNullToObject(y, "url"); /* set when the file is uploaded */
     add_text(y, "c2pa", in->job->c2pa ? "present" : "none");
     add_text(y, "safety", in->job->safety);
+    add_remarks(y, in);
     return o;
 }
 

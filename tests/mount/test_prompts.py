@@ -321,7 +321,9 @@ def test_a_copied_sidecar_is_the_same_picture(mount, fake):
 
 def test_a_copied_sidecar_with_references(mount, fake):
     put(mount, "images/p.in.png", png("red"))
-    mount.make("images/p.txt", "as a watercolour")
+    put(mount, "images/p.in2.jpg", jpeg("blue"))
+    put(mount, "images/q.jpg", jpeg("green"))
+    mount.make("images/p.txt", "---\nreferences: [images/q.jpg]\n---\nas a watercolour")
     mount.idle()
     fake.reset()
     mount.sh("mkdir images/sub; cp images/p.jpg.json images/again.json; cp images/p.jpg.json images/sub/deep.json")

@@ -119,6 +119,32 @@ static int text_parse(struct facts *f, const cJSON *folder_fields)
     return 0;
 }
 
+/* References by the fields that name them; an edited source_image_url goes before. */
+static void document_refs(const cJSON *refs, cJSON *raw)
+{
+    static const char *const fields[] = {[YM_REF_SOURCE] = "from_image", [YM_REF_LAST_FRAME] = "last_frame",
+                                         [YM_REF_WORKFLOW] = "workflow"};
+    const cJSON *ref;
+    cJSON_ArrayForEach(ref, refs)
+    {
+        const char *path = ym_json_str(ref, "path"), *role = ym_json_str_or(ref, "role", "");
+        bool taken = false;
+        for (unsigned k = YM_REF_SOURCE; path && k < YM_REF_ROLE_COUNT; k++)
+            if (strcmp(role, ym_ref_role_name(k)) == 0) {
+                taken = true;
+                if (!ym_json_get(raw, fields[k]))
+                    cJSON_AddStringToObject(raw, fields[k], path);
+            }
+        const char *first = ym_json_str(raw, "from_image");
+        if (!path || taken || (first && strcmp(first, path) == 0))
+            continue;
+        cJSON *list = cJSON_GetObjectItemCaseSensitive(raw, "references");
+        if (!list)
+            list = cJSON_AddArrayToObject(raw, "references");
+        cJSON_AddItemToArray(list, cJSON_CreateString(path));
+    }
+}
+
 /* A sidecar used as a prompt: the same request again, or with what was edited. */
 static int document_parse(struct facts *f, const cJSON *folder_fields)
 {
@@ -142,6 +168,7 @@ static int document_parse(struct facts *f, const cJSON *folder_fields)
         cJSON_DeleteItemFromObjectCaseSensitive(raw, keys[i][1]);
         cJSON_AddItemToObject(raw, keys[i][1], cJSON_Duplicate(v, true));
     }
+    document_refs(ym_json_at(doc, "ymago.references"), raw);
     const char *provider = ym_json_str(ym_json_get(doc, "ymago"), "provider");
     if (provider && !ym_json_get(raw, "provider"))
         cJSON_AddStringToObject(raw, "provider", provider);
@@ -190,6 +217,18 @@ static int ref_named(struct facts *f, enum ym_ref_role role, const char *path)
     return 0;
 }
 
+/* By role, else in the order of their naming: a sidecar used as a prompt gives the same request. */
+static void refs_sort(struct facts *f)
+{
+    static const uint8_t rank[] = {[YM_REF_SOURCE] = 0, [YM_REF_LAST_FRAME] = 1, [YM_REF_WORKFLOW] = 2, [YM_REF_REFERENCE] = 3};
+    for (size_t i = 1; i < f->nrefs; i++)
+        for (size_t k = i; k > 0 && rank[f->refs[k - 1].role] > rank[f->refs[k].role]; k--) {
+            struct ym_ref swap = f->refs[k];
+            f->refs[k] = f->refs[k - 1];
+            f->refs[k - 1] = swap;
+        }
+}
+
 static int refs_read(struct facts *f)
 {
     static const struct {
@@ -208,6 +247,7 @@ static int refs_read(struct facts *f)
             r = ref_named(f, YM_REF_REFERENCE, m->valuestring);
     if (r < 0 || f->nrefs == 0)
         return r;
+    refs_sort(f);
     struct ym_hash *h = ym_hash_new();
     for (size_t i = 0; i < f->nrefs; i++)
         ym_hash_field(h, f->refs[i].b2.b, sizeof(f->refs[i].b2.b));
