@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../src/cli/cli_private.h"
+#include "../../src/main/registry.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -117,7 +118,7 @@ static void directive(struct page *p, char *line)
     } else if (!c && strcmp(line, "@VERBS") == 0) {
         verbs(p);
     } else if (!c && strcmp(line, "@CONFIGURATION") == 0) {
-        ym_config_manual(stdout);
+        ym_config_manual(stdout, config_providers());
     } else {
         fprintf(stderr, "line %d: what is %s?\n", p->line, line);
         p->bad = true;

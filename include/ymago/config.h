@@ -7,7 +7,13 @@
 
 /* ---- the configuration file, environment and flags ---- */
 struct ym_config; /* read-only once loaded; counted; any thread */
+struct ym_config_provider { /* a provider that this program has; lists end with { 0 } */
+    const char *name;       /* of its table: [providers.NAME] */
+    const char *key_env[2]; /* variables with its key, the first wins; NULL = none */
+    const char *base_env;   /* variable with its base_url; NULL = none */
+};
 struct ym_config_sources {
+    const struct ym_config_provider *providers; /* NULL: any name is one, without variables; borrowed */
     const char *file;          /* --config, or NULL: the order of the manual */
     const char *cwd_file;      /* "./ymago.toml" or NULL; only [defaults] and [models], see the manual */
     char *const *environ;      /* NULL = none */
@@ -35,7 +41,7 @@ struct ym_provider_conf { /* [providers.NAME], borrowed */
     const struct ym_secret *key;   /* NULL = none */
     const char *base_url;          /* NULL = the driver's; no trailing slash */
     int rate_limit, concurrency, daily_limit; /* -1 = not set; 0 = none */
-    int timeout_seconds;           /* 300 */
+    int timeout_seconds;           /* -1 = not set: as the driver says */
     int retry_attempts;            /* 5 */
 };
 void ym_config_provider(const struct ym_config *c, const char *name, struct ym_provider_conf *ret);
@@ -50,12 +56,14 @@ bool ym_config_model(const struct ym_config *c, const char *id, struct ym_model_
 int ym_config_prices(const struct ym_config *c, const char *toml, size_t len, struct ym_config **ret, struct ym_err *e);
 /* Configured default model of a kind ("provider/model" or "model"), or NULL. */
 const char *ym_config_default_model(const struct ym_config *c, enum ym_kind k);
+/* All of them in order of preference: the first is the one above. NULL-terminated and borrowed; NULL = none. */
+const char *const *ym_config_default_models(const struct ym_config *c, enum ym_kind k);
 /* Origins that may be reached although private: base_urls + net.allow_private. NULL-terminated, borrowed. */
 const char *const *ym_config_allow(const struct ym_config *c);
 /* Everything in force as TOML with the source of each value in a comment, secrets as "(set)". */
 int ym_config_render(const struct ym_config *c, struct ym_buf *out);
-/* The option table as manual text (roff), for contrib/man. */
-void ym_config_manual(FILE *out);
+/* The option table as manual text (roff), for contrib/man. providers: as in the sources. */
+void ym_config_manual(FILE *out, const struct ym_config_provider *providers);
 
 /* ---- the fields of a request: front matter keys, folder defaults, batch columns, sidecar params ---- */
 enum ym_field_type { YM_F_STR, YM_F_INT, YM_F_NUM, YM_F_BOOL, YM_F_ENUM, YM_F_LIST, YM_F_MONEY, YM_F_OBJECT, YM_F_TIME };

@@ -217,8 +217,10 @@ struct ym_driver {
     bool is_local;                    /* serves defaults when its base_url is configured, before any key */
     bool idempotent;                  /* its create requests carry a key by which the provider knows a repetition */
     bool needs_key;
-    const char *key_env;              /* "GOOGLE_API_KEY", for messages; NULL */
+    const char *key_env;              /* variable of the environment with the key: "GOOGLE_API_KEY"; NULL */
+    const char *key_env_more;         /* a second name of it: "GEMINI_API_KEY"; the first wins; NULL */
     const char *base_url;             /* default */
+    const char *base_env;             /* variable that sets base_url: "GEMINI_API_BASE"; NULL */
     int rate_limit, concurrency;      /* defaults per minute and at once; 0 = none */
     int quota_offset_min;             /* the zone of the provider's quota day: minutes from UTC (Pacific: -480) */
     int timeout_seconds;              /* of one request, when not configured; 0 = 300 */

@@ -170,7 +170,7 @@ bool ym_config_bool(const struct ym_config *c, const char *key)
 static bool is_text(const struct opt *o)
 {
     return o->type == OPT_STR || o->type == OPT_ENUM || o->type == OPT_URL || o->type == OPT_DEST ||
-           o->type == OPT_PATH;
+           o->type == OPT_PATH || o->type == OPT_CHOICES;
 }
 
 /* A default text lives in the table, so that the caller can borrow it. */
@@ -232,7 +232,7 @@ void ym_config_provider(const struct ym_config *c, const char *name, struct ym_p
         .rate_limit = (int)named_number(c, "providers", name, "rate_limit", -1),
         .concurrency = (int)named_number(c, "providers", name, "concurrency", -1),
         .daily_limit = (int)named_number(c, "providers", name, "daily_limit", -1),
-        .timeout_seconds = (int)named_number(c, "providers", name, "timeout_seconds", 300),
+        .timeout_seconds = (int)named_number(c, "providers", name, "timeout_seconds", -1),
         .retry_attempts = (int)named_number(c, "providers", name, "retry_attempts", 5),
     };
 }
@@ -259,23 +259,26 @@ bool ym_config_model(const struct ym_config *c, const char *id, struct ym_model_
     return found;
 }
 
+static const struct setting *default_models(const struct ym_config *c, enum ym_kind k)
+{
+    static const char *const keys[YM_KIND_COUNT] = {
+        [YM_IMAGE] = "image_model", [YM_VIDEO] = "video_model", [YM_AUDIO] = "audio_model",
+        [YM_SFX] = "sfx_model",     [YM_TEXT] = "text_model",
+    };
+    ym_assert(k >= 0 && k < YM_KIND_COUNT);
+    return config_find(c, opt_in("defaults", false, keys[k]), NULL);
+}
+
 const char *ym_config_default_model(const struct ym_config *c, enum ym_kind k)
 {
-    switch (k) {
-    case YM_IMAGE:
-        return ym_config_str(c, "defaults.image_model");
-    case YM_VIDEO:
-        return ym_config_str(c, "defaults.video_model");
-    case YM_AUDIO:
-        return ym_config_str(c, "defaults.audio_model");
-    case YM_TEXT:
-        return ym_config_str(c, "defaults.text_model");
-    case YM_SFX:
-    case YM_KIND_COUNT:
-    case YM_KIND_NONE:
-        break;
-    }
-    return NULL;
+    const struct setting *v = default_models(c, k);
+    return v ? v->text : NULL;
+}
+
+const char *const *ym_config_default_models(const struct ym_config *c, enum ym_kind k)
+{
+    const struct setting *v = default_models(c, k);
+    return v ? (const char *const *)v->list : NULL;
 }
 
 /* ---- origins that may be private ---- */
@@ -290,13 +293,13 @@ void config_allow_rebuild(struct ym_config *c)
 {
     size_t n = 0, max = c->nset;
     for (size_t i = 0; i < c->nset; i++)
-        for (char **p = c->set[i].list; p && *p; p++)
+        for (char **p = c->set[i].opt->type == OPT_LIST ? c->set[i].list : NULL; p && *p; p++)
             max++;
     list_free(c->allow);
     c->allow = ym_alloc_array(max + 1, sizeof *c->allow);
     for (size_t i = 0; i < c->nset; i++) {
         const struct setting *v = &c->set[i];
-        for (char **p = v->list; p && *p; p++)
+        for (char **p = v->opt->type == OPT_LIST ? v->list : NULL; p && *p; p++)
             c->allow[n++] = ym_strdup(*p);
         if (v->text && is_service_url(v->opt)) {
             size_t scheme = (size_t)(strstr(v->text, "://") - v->text) + 3;

@@ -15,6 +15,7 @@ struct loader {
     const struct ym_config_sources *src;
     struct ym_config *c;
     const char *home;
+    struct env_row *rows;
     struct stat main_file; /* st_ino 0 = none */
 };
 
@@ -57,6 +58,7 @@ static int file_apply(struct loader *l, int fd, const char *path, struct table_s
     t->len = text.len;
     t->base_dir = dir;
     t->home = l->home;
+    t->providers = l->src->providers;
     return table_apply(l->c, doc, t, e);
 }
 
@@ -212,19 +214,19 @@ static int load_environment(struct loader *l, struct ym_err *e)
     int r = 0;
     size_t rows = 0;
     env_from_previous(l);
-    while (env_rows[rows].var)
+    while (l->rows[rows].var)
         rows++;
     for (size_t i = rows; i-- > 0 && r == 0;) { /* upwards: the upper row wins */
-        const char *text = env_get(l, env_rows[i].var);
+        const char *text = env_get(l, l->rows[i].var);
         if (text)
-            r = env_row_apply(l, &env_rows[i], text, e);
+            r = env_row_apply(l, &l->rows[i], text, e);
     }
     return r;
 }
 
 static void forget_environment(const struct loader *l)
 {
-    for (const struct env_row *row = env_rows; l->src->environ && row->var; row++) {
+    for (const struct env_row *row = l->rows; l->src->environ && row->var; row++) {
         YM_AUTOFREE char *name = NULL;
         if (opt_find(row->option, &name)->type == OPT_SECRET)
             secret_forget_env(row->var);
@@ -245,10 +247,10 @@ static int load_credentials(struct loader *l, struct ym_err *e)
 {
     const char *dir = env_get(l, "CREDENTIALS_DIRECTORY");
     size_t rows = 0;
-    while (env_rows[rows].var)
+    while (l->rows[rows].var)
         rows++;
     for (size_t i = rows; dir && i-- > 0;) {
-        const struct env_row *row = &env_rows[i];
+        const struct env_row *row = &l->rows[i];
         YM_AUTOFREE char *name = NULL;
         YM_AUTOFREE char *file = ym_strdup(row->var);
         char source[80];
@@ -274,17 +276,18 @@ static int load_key_files(struct loader *l, struct ym_err *e)
 {
     const struct opt *file_opt = opt_in("providers", true, "api_key_file");
     const struct opt *key_opt = opt_in("providers", true, "api_key");
-    for (const char *const *p = known_providers; *p; p++) {
-        const struct setting *file = config_find(l->c, file_opt, *p);
-        const struct setting *key = config_find(l->c, key_opt, *p);
-        YM_AUTOFREE char *dotted = ym_asprintf("providers.%s.api_key", *p);
+    const char *name;
+    for (size_t i = 0; (name = ym_config_name(l->c, "providers", i)); i++) {
+        const struct setting *file = config_find(l->c, file_opt, name);
+        const struct setting *key = config_find(l->c, key_opt, name);
+        YM_AUTOFREE char *dotted = ym_asprintf("providers.%s.api_key", name);
         struct ym_secret *s = NULL;
         if (!file || (key && key->rank > RANK_FILE))
             continue;
         if (key)
             return ym_fail(e, YM_INVALID, EINVAL,
                            "%s: providers.%s has both api_key and api_key_file; keep one of them.",
-                           file->source, *p);
+                           file->source, name);
         int r = secret_read_file(file->text, "The key file", &s, e);
         if (r < 0)
             return r;
@@ -313,7 +316,7 @@ static int load_flags(struct loader *l, struct ym_err *e)
 
 int ym_config_load(const struct ym_config_sources *s, struct ym_config **ret, struct ym_err *e)
 {
-    struct loader l = {.src = s, .c = config_new()};
+    struct loader l = {.src = s, .c = config_new(), .rows = env_rows_all(s->providers)};
     l.home = env_get(&l, "HOME");
     int r = load_main_file(&l, e);
     if (r == 0)
@@ -328,6 +331,7 @@ int ym_config_load(const struct ym_config_sources *s, struct ym_config **ret, st
         r = load_key_files(&l, e);
     /* Last: env_get borrows the very strings that are wiped here. */
     forget_environment(&l);
+    env_rows_free(l.rows);
     if (r < 0) {
         ym_config_unref(l.c);
         return r;

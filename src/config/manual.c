@@ -18,9 +18,9 @@ static void roff(FILE *out, const char *s)
     }
 }
 
-static void option_env(FILE *out, const struct opt *o)
+static void option_env(FILE *out, const struct opt *o, const struct env_row *rows)
 {
-    for (const struct env_row *row = env_rows; row->var; row++) {
+    for (const struct env_row *row = rows; row->var; row++) {
         YM_AUTOFREE char *name = NULL;
         if (opt_find(row->option, &name) != o)
             continue;
@@ -35,7 +35,7 @@ static void option_env(FILE *out, const struct opt *o)
     }
 }
 
-static void option_entry(FILE *out, const struct opt *o)
+static void option_entry(FILE *out, const struct opt *o, const struct env_row *rows)
 {
     char expects[160];
     fputs(".TP\n.B ", out);
@@ -49,18 +49,18 @@ static void option_entry(FILE *out, const struct opt *o)
         roff(out, o->def);
         fputc('.', out);
     }
-    option_env(out, o);
+    option_env(out, o, rows);
     fputc('\n', out);
 }
 
-static void section_entries(FILE *out, const char *section, bool named)
+static void section_entries(FILE *out, const char *section, bool named, const struct env_row *rows)
 {
     YM_AUTOFREE const char **keys = opt_keys(section, named);
     if (!keys[0])
         return;
     fprintf(out, ".SS [%s%s]\n", section, named ? ".NAME" : "");
     for (const char **k = keys; *k; k++)
-        option_entry(out, opt_in(section, named, *k));
+        option_entry(out, opt_in(section, named, *k), rows);
 }
 
 static void field_entry(FILE *out, const struct ym_field *f)
@@ -79,14 +79,16 @@ static void field_entry(FILE *out, const struct ym_field *f)
     fputs(".\n", out);
 }
 
-void ym_config_manual(FILE *out)
+void ym_config_manual(FILE *out, const struct ym_config_provider *providers)
 {
     YM_AUTOFREE const char **sections = opt_sections();
+    struct env_row *rows = env_rows_all(providers);
     fputs(".SH CONFIGURATION\n", out);
     for (const char **s = sections; *s; s++) {
-        section_entries(out, *s, false);
-        section_entries(out, *s, true);
+        section_entries(out, *s, false, rows);
+        section_entries(out, *s, true, rows);
     }
+    env_rows_free(rows);
     fputs(".SH KEYS OF A PROMPT\n", out);
     for (const struct ym_field *f = ym_fields; f->name; f++)
         field_entry(out, f);

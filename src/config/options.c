@@ -10,10 +10,11 @@
 const struct opt opts[] = {
     { "auth.google_api_key", OPT_SECRET, 0, 0, NULL, NULL, "The same as providers.gemini.api_key.", true },
 
-    { "defaults.image_model", OPT_STR, 0, 0, NULL, NULL, "Model for images, as MODEL or PROVIDER/MODEL.", false },
-    { "defaults.video_model", OPT_STR, 0, 0, NULL, NULL, "Model for videos.", false },
-    { "defaults.audio_model", OPT_STR, 0, 0, NULL, NULL, "Model for speech and music.", false },
-    { "defaults.text_model", OPT_STR, 0, 0, NULL, NULL, "Model for texts and for judging images.", false },
+    { "defaults.image_model", OPT_CHOICES, 0, 0, NULL, NULL, "Model for images, as MODEL or PROVIDER/MODEL; or a list of them, the preferred one first.", false },
+    { "defaults.video_model", OPT_CHOICES, 0, 0, NULL, NULL, "Model for videos, or a list.", false },
+    { "defaults.audio_model", OPT_CHOICES, 0, 0, NULL, NULL, "Model for speech and music, or a list.", false },
+    { "defaults.sfx_model", OPT_CHOICES, 0, 0, NULL, NULL, "Model for sound effects, or a list.", false },
+    { "defaults.text_model", OPT_CHOICES, 0, 0, NULL, NULL, "Model for texts and for judging images, or a list.", false },
     { "defaults.output_path", OPT_PATH, 0, 0, NULL, NULL, "Folder for pictures of `ymago image` without --output-path.", false },
     { "defaults.enable_metadata", OPT_BOOL, 0, 0, "true", NULL, "Write a sidecar NAME.json beside every result.", false },
 
@@ -23,7 +24,7 @@ const struct opt opts[] = {
     { "providers.NAME.rate_limit", OPT_INT, 0, 100000, NULL, NULL, "Paying requests per minute; 0 is no limit.", false },
     { "providers.NAME.concurrency", OPT_INT, 0, 1000, NULL, NULL, "Requests at once; 0 is no limit.", false },
     { "providers.NAME.daily_limit", OPT_INT, 0, 1e7, NULL, NULL, "Paying requests per day; 0 is no limit.", false },
-    { "providers.NAME.timeout_seconds", OPT_INT, 1, 86400, "300", NULL, "Longest time that one request may take.", false },
+    { "providers.NAME.timeout_seconds", OPT_INT, 1, 86400, NULL, NULL, "Longest time that one request may take; when not set, what the provider needs: mostly 300.", false },
     { "providers.NAME.retry_attempts", OPT_INT, 0, 20, "5", NULL, "Tries of a request that failed without being billed.", false },
 
     { "models.NAME.provider", OPT_STR, 0, 0, NULL, NULL, "Provider that serves the model.", false },
@@ -92,19 +93,11 @@ const struct opt opts[] = {
     { 0 },
 };
 
-const struct env_row env_rows[] = {
-    { "GOOGLE_API_KEY", "providers.gemini.api_key" },
-    { "GEMINI_API_KEY", "providers.gemini.api_key" },
-    { "GEMINI_API_BASE", "providers.gemini.base_url" },
-    { "OPENAI_API_KEY", "providers.openai.api_key" },
-    { "OPENAI_BASE_URL", "providers.openai.base_url" },
-    { "FAL_KEY", "providers.fal.api_key" },
-    { "FAL_AI_API_KEY", "providers.fal.api_key" },
-    { "KIE_API_KEY", "providers.kie.api_key" },
-    { "ELEVENLABS_API_KEY", "providers.elevenlabs.api_key" },
+static const struct { const char *var, *option; } env_table[] = {
     { "YMAGO_IMAGE_MODEL", "defaults.image_model" },
     { "YMAGO_VIDEO_MODEL", "defaults.video_model" },
     { "YMAGO_AUDIO_MODEL", "defaults.audio_model" },
+    { "YMAGO_SFX_MODEL", "defaults.sfx_model" },
     { "YMAGO_TEXT_MODEL", "defaults.text_model" },
     { "YMAGO_OUTPUT_PATH", "defaults.output_path" },
     { "YMAGO_ENABLE_METADATA", "defaults.enable_metadata" },
@@ -124,13 +117,39 @@ const struct env_row env_rows[] = {
     { "R2_BUCKET", "cloud_storage.r2_bucket" },
     { "R2_PUBLIC_URL", "cloud_storage.r2_public_url" },
     { "LOG_LEVEL", "log.level" },
-    { 0 },
-};
-
-const char *const known_providers[] = {
-    "gemini", "openai", "fal", "kie", "elevenlabs", "a1111", "comfyui", "sketch", NULL,
 };
 /* clang-format on */
+
+static void env_row_add(struct env_row **at, const char *var, const char *provider, const char *key)
+{
+    if (!var)
+        return;
+    char *option = ym_asprintf("providers.%s.%s", provider, key);
+    *(*at)++ = (struct env_row){var, option, option};
+}
+
+struct env_row *env_rows_all(const struct ym_config_provider *providers)
+{
+    size_t n = YM_COUNT(env_table);
+    for (const struct ym_config_provider *p = providers; p && p->name; p++)
+        n += YM_COUNT(p->key_env) + 1;
+    struct env_row *rows = ym_alloc_array(n + 1, sizeof *rows), *at = rows;
+    for (const struct ym_config_provider *p = providers; p && p->name; p++) {
+        for (size_t i = 0; i < YM_COUNT(p->key_env); i++)
+            env_row_add(&at, p->key_env[i], p->name, "api_key");
+        env_row_add(&at, p->base_env, p->name, "base_url");
+    }
+    for (size_t i = 0; i < YM_COUNT(env_table); i++)
+        *at++ = (struct env_row){env_table[i].var, env_table[i].option, NULL};
+    return rows;
+}
+
+void env_rows_free(struct env_row *rows)
+{
+    for (struct env_row *row = rows; row && row->var; row++)
+        free(row->owned);
+    free(rows);
+}
 
 size_t opt_section(const struct opt *o, const char **ret_section)
 {
@@ -247,6 +266,9 @@ const char *opt_expects(const struct opt *o, char *out, size_t size)
         break;
     case OPT_LIST:
         snprintf(out, size, "a list such as [\"127.0.0.1:7860\"]");
+        break;
+    case OPT_CHOICES:
+        snprintf(out, size, "a text of one line, or a list of at most %d", CHOICES_MAX);
         break;
     }
     return out;

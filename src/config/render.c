@@ -10,9 +10,18 @@ static int quoted(struct ym_buf *out, const char *s)
     return ym_buf_adds(out, text);
 }
 
+static int list_add(struct ym_buf *out, char *const *list)
+{
+    int r = ym_buf_adds(out, "[");
+    for (char *const *p = list; p && *p && r == 0; p++) {
+        r = p == list ? 0 : ym_buf_adds(out, ", ");
+        r = r < 0 ? r : quoted(out, *p);
+    }
+    return r < 0 ? r : ym_buf_adds(out, "]");
+}
+
 static int value_add(struct ym_buf *out, const struct setting *v)
 {
-    int r = 0;
     if (v->opt->hidden)
         return ym_buf_adds(out, "\"(set)\"");
     switch (v->opt->type) {
@@ -30,13 +39,10 @@ static int value_add(struct ym_buf *out, const struct setting *v)
     case OPT_DEST:
     case OPT_PATH:
         return quoted(out, v->text);
+    case OPT_CHOICES:
+        return v->list[1] ? list_add(out, v->list) : quoted(out, v->text);
     case OPT_LIST:
-        r = ym_buf_adds(out, "[");
-        for (char **p = v->list; p && *p && r == 0; p++) {
-            r = p == v->list ? 0 : ym_buf_adds(out, ", ");
-            r = r < 0 ? r : quoted(out, *p);
-        }
-        return r < 0 ? r : ym_buf_adds(out, "]");
+        return list_add(out, v->list);
     case OPT_SECRET:
         break;
     }

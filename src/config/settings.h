@@ -16,8 +16,11 @@ enum opt_type {
     OPT_DEST,  /* s3:// r2:// gs:// file:// */
     OPT_PATH,  /* "~/" and paths relative to the file that names them are made whole */
     OPT_SECRET,
-    OPT_LIST
+    OPT_LIST,
+    OPT_CHOICES /* a text, or a list of texts in order of preference: both text and list are set */
 };
+
+#define CHOICES_MAX 16
 
 struct opt {
     const char *name; /* "mount.settle_ms"; in "providers.NAME.base_url" NAME stands for any name */
@@ -30,12 +33,14 @@ struct opt {
 };
 extern const struct opt opts[]; /* sorted by section; ends with { 0 } */
 
-struct env_row {
+struct env_row { /* lists end with { 0 } */
     const char *var;
     const char *option; /* with the real NAME; of two rows for one option the upper one wins */
+    char *owned;        /* holds `option`, or NULL */
 };
-extern const struct env_row env_rows[];
-extern const char *const known_providers[];
+/* All rows: those of the table and those of the providers. Freed with env_rows_free(). */
+struct env_row *env_rows_all(const struct ym_config_provider *providers);
+void env_rows_free(struct env_row *rows);
 
 /* "providers.gemini.base_url" -> its row, and *ret_name the NAME (a copy) or NULL. NULL = no such. */
 const struct opt *opt_find(const char *dotted, char **ret_name);
@@ -55,10 +60,10 @@ struct setting {
     char *name;   /* the NAME, or NULL */
     char *source; /* "ymago.toml line 3", "environment variable X", "--api-key" */
     int rank;     /* of the source, see load.c */
-    char *text;   /* STR ENUM URL DEST PATH */
+    char *text;   /* STR ENUM URL DEST PATH; the first of CHOICES */
     double num;   /* INT NUM MONEY */
     bool truth;
-    char **list; /* NULL-terminated */
+    char **list; /* LIST CHOICES; NULL-terminated */
     struct ym_secret *secret;
 };
 
@@ -113,6 +118,7 @@ struct table_source {
     const char *home;
     const char *const *only;
     const char *only_says; /* the sentence's end when another section appears */
+    const struct ym_config_provider *providers; /* NULL = any */
     int rank;
 };
 int table_apply(struct ym_config *c, const cJSON *doc, const struct table_source *t, struct ym_err *e);

@@ -81,14 +81,15 @@ static int check_name(const char *section, const char *name, const struct table_
         return ym_fail(e, YM_INVALID, EINVAL,
                        "%s: a name in [%s.NAME] has letters, digits, \"-\" and \"_\" only.",
                        place(t, dotted, where, sizeof where), section);
-    if (strcmp(section, "providers") != 0)
+    if (strcmp(section, "providers") != 0 || !t->providers)
         return 0;
-    for (const char *const *p = known_providers; *p; p++)
-        if (strcmp(*p, name) == 0)
+    size_t n = 0;
+    for (; t->providers[n].name; n++)
+        if (strcmp(t->providers[n].name, name) == 0)
             return 0;
-    const char **list = ym_alloc_array(16, sizeof *list);
-    for (size_t i = 0; known_providers[i] && i < 15; i++)
-        list[i] = known_providers[i];
+    const char **list = ym_alloc_array(n + 1, sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = t->providers[i].name;
     return unknown(t, dotted, name, "provider", list, e);
 }
 

@@ -136,9 +136,14 @@ static bool text_value(const struct opt *o, const char *s, struct setting *v)
     switch (o->type) {
     case OPT_STR:
     case OPT_PATH:
+    case OPT_CHOICES:
         if (strlen(s) > TEXT_MAX || ym_text_has_control(s, strlen(s)))
             return false;
         v->text = ym_strdup(s);
+        if (o->type == OPT_CHOICES) {
+            v->list = ym_alloc_array(2, sizeof *v->list);
+            v->list[0] = ym_strdup(s);
+        }
         return true;
     case OPT_ENUM:
         if (!values_match(o->values, s, word, sizeof word))
@@ -211,6 +216,7 @@ bool value_from_text(const struct opt *o, const char *s, struct setting *v, bool
     case OPT_DEST:
     case OPT_PATH:
     case OPT_SECRET:
+    case OPT_CHOICES:
         return text_value(o, s, v);
     case OPT_LIST:
         break;
@@ -233,11 +239,30 @@ static bool list_value(const cJSON *j, struct setting *v)
     return true;
 }
 
+static bool choices_value(const cJSON *j, struct setting *v)
+{
+    int n = cJSON_GetArraySize(j), i = 0;
+    const cJSON *item;
+    if (n < 1 || n > CHOICES_MAX)
+        return false;
+    v->list = ym_alloc_array((size_t)n + 1, sizeof *v->list);
+    cJSON_ArrayForEach (item, j) {
+        const char *s = cJSON_IsString(item) ? item->valuestring : "";
+        if (!*s || strlen(s) > TEXT_MAX || ym_text_has_control(s, strlen(s)))
+            return false;
+        v->list[i++] = ym_strdup(s);
+    }
+    v->text = ym_strdup(v->list[0]);
+    return true;
+}
+
 bool value_from_json(const struct opt *o, const cJSON *j, struct setting *v, bool *ret_empty)
 {
     *ret_empty = false;
     if (o->type == OPT_LIST)
         return list_value(j, v);
+    if (o->type == OPT_CHOICES && cJSON_IsArray(j))
+        return choices_value(j, v);
     if (o->type == OPT_BOOL) {
         v->truth = cJSON_IsTrue(j);
         return cJSON_IsBool(j);

@@ -202,6 +202,9 @@ const struct ym_driver *driver_find(const struct ym_engine *e, const char *name)
 void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_id, int attempt,
                const struct ym_request *req, struct ym_model *mem, struct ym_call *ret);
 
+/* Longest time of one request. */
+ym_dur driver_timeout(const struct ym_driver *d, const struct ym_provider_conf *pc);
+
 /* ---- place.c: results and clones become visible ---- */
 void place_job(struct ym_engine *e, const char *job);    /* all waiting slots of a stored or done job */
 void place_tick(struct ym_engine *e);                    /* after the disk was full */

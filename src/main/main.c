@@ -15,7 +15,7 @@ static struct ym_config *first_config;
 
 static struct ym_config_sources sources_of(const struct ym_cli_common *c)
 {
-    return (struct ym_config_sources){.file = c->config_file, .cwd_file = "./ymago.toml", .environ = environ,
+    return (struct ym_config_sources){.providers = config_providers(), .file = c->config_file, .cwd_file = "./ymago.toml", .environ = environ,
                                       .api_key_file = c->api_key_file, .api_key = c->api_key,
                                       .previous = first_config};
 }

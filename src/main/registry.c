@@ -11,3 +11,13 @@
 DRIVERS(DECLARE)
 
 const struct ym_driver *const drivers[] = {DRIVERS(LIST) NULL};
+
+const struct ym_config_provider *config_providers(void)
+{
+    static struct ym_config_provider rows[YM_COUNT(drivers)];
+    for (size_t i = 0; drivers[i]; i++) {
+        const struct ym_driver *d = drivers[i];
+        rows[i] = (struct ym_config_provider){d->name, {d->key_env, d->key_env_more}, d->base_env};
+    }
+    return rows;
+}

@@ -165,6 +165,7 @@ void ym_driver_check(const struct ym_driver *d)
     ym_assert(d->check && d->step);
     ym_assert(d->is_free || d->price);
     ym_assert(!d->needs_key || (d->key_env && d->base_url));
+    ym_assert(!d->key_env_more || d->key_env);
     ym_assert(!d->base_url || d->base_url[strlen(d->base_url) - 1] != '/');
     ym_assert(!d->is_local || d->base_url);
     ym_assert(!d->gather || (d->gather->max_jobs > 1 && d->gather->check && d->gather->step));

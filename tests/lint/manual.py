@@ -31,6 +31,8 @@ def wanted(root):
     options = src / "config" / "options.c"
     yield from ((key, r"^\.B %s$") for key in rows(options, r'^    \{ "[\w.]+\.(\w+)", OPT_', 40))
     yield from ((var, r"(?<!\w)%s(?!\w)") for var in rows(options, r'^    \{ "([A-Z][A-Z0-9_]+)", "', 20))
+    for driver in sorted((src / "providers").rglob("*.c")):
+        yield from ((var, r"(?<!\w)%s(?!\w)") for var in rows(driver, r'^    \.(?:key_env|key_env_more|base_env) = "(\w+)"', 0))
     yield from ((f, r"^\.B %s\b") for f in rows(src / "config" / "fields.c", r'^    \{ "(\w+)", (?:NULL|A\()', 30))
     yield from ((p, r"(?<!\w)%s(?!\w)") for p in
                 rows(src / "fs" / "virtual" / "tree.c", r'^    \{"(?:\.ymago/jobs/\*/)?([\w./]+)",\s+VIRT_(?!OVERLAY|STAGING|JOBS)', 15))

@@ -11,6 +11,15 @@
 
 #include "../../src/config/settings.h"
 
+/* As the program's own list is made from its drivers. */
+static const struct ym_config_provider providers[] = {
+    {"gemini", {"GOOGLE_API_KEY", "GEMINI_API_KEY"}, "GEMINI_API_BASE"},
+    {"openai", {"OPENAI_API_KEY", NULL}, "OPENAI_BASE_URL"},
+    {"fal", {"FAL_KEY", NULL}, NULL},
+    {"sketch", {NULL, NULL}, NULL},
+    {0},
+};
+
 static char dir[] = "/tmp/ymago-config-XXXXXX";
 
 static int dir_make(void **state)
@@ -44,7 +53,7 @@ static char *file_put(const char *name, const char *text, mode_t mode)
 static int load_text(const char *toml, char *const *env, struct ym_config **ret, struct ym_err *e)
 {
     YM_AUTOFREE char *path = file_put("a.toml", toml, 0600);
-    struct ym_config_sources s = {.file = path, .environ = env};
+    struct ym_config_sources s = {.providers = providers, .file = path, .environ = env};
     return ym_config_load(&s, ret, e);
 }
 
@@ -88,7 +97,7 @@ static void defaults_without_any_source(void **state)
     assert_null(p.key);
     assert_null(p.base_url);
     assert_int_equal(p.rate_limit, -1);
-    assert_int_equal(p.timeout_seconds, 300);
+    assert_int_equal(p.timeout_seconds, -1); /* as the driver says */
     assert_int_equal(p.retry_attempts, 5);
     assert_false(ym_config_model(c, "gemini-3-pro-image", &m));
     assert_true(m.image < 0 && m.max_prompt == -1 && !m.provider);
@@ -165,7 +174,7 @@ static void a_missing_named_file_is_an_error(void **state)
 {
     struct ym_config *c = NULL;
     struct ym_err e;
-    struct ym_config_sources s = {.file = "/nonexistent/ymago.toml"};
+    struct ym_config_sources s = {.providers = providers, .file = "/nonexistent/ymago.toml"};
     (void)state;
     assert_int_equal(ym_config_load(&s, &c, &e), -ENOENT);
     assert_string_equal(e.msg, "/nonexistent/ymago.toml cannot be opened: No such file or directory.");
@@ -259,7 +268,7 @@ static void keys_by_flag_credential_environment_file(void **state)
     YM_AUTOFREE char *path = file_put("a.toml", "[providers.gemini]\napi_key_file = 'key'\n", 0600);
     YM_AUTOFREE char *dir_var = ym_asprintf("CREDENTIALS_DIRECTORY=%s", dir);
     char *env[] = {(char[]){"GOOGLE_API_KEY=environment-key"}, dir_var, NULL};
-    struct ym_config_sources s = {.file = path};
+    struct ym_config_sources s = {.providers = providers, .file = path};
     struct ym_config *c = NULL;
     struct ym_err e;
     (void)state;
@@ -336,7 +345,7 @@ static void keys_leave_the_environment_and_stay_after_a_reload(void **state)
     setenv("YMAGO_IMAGE_MODEL", "m", 1);
     char *before = getenv("OPENAI_API_KEY");
     YM_AUTOFREE char *path = file_put("a.toml", "", 0600);
-    struct ym_config_sources s = {.file = path, .environ = environ};
+    struct ym_config_sources s = {.providers = providers, .file = path, .environ = environ};
     assert_int_equal(ym_config_load(&s, &first, &e), 0);
     assert_null(getenv("OPENAI_API_KEY"));
     assert_int_equal(before[0], '\0'); /* the bytes too: /proc/PID/environ shows them */
@@ -356,7 +365,7 @@ static void the_file_of_the_current_folder_is_limited(void **state)
 {
     YM_AUTOFREE char *path = file_put("a.toml", "[defaults]\nimage_model='a'\n", 0600);
     YM_AUTOFREE char *cwd = file_put("ymago.toml", "[defaults]\nimage_model='b'\n", 0600);
-    struct ym_config_sources s = {.file = path, .cwd_file = cwd};
+    struct ym_config_sources s = {.providers = providers, .file = path, .cwd_file = cwd};
     struct ym_config *c = NULL;
     struct ym_err e;
     (void)state;
@@ -524,7 +533,7 @@ static void the_manual_has_every_row(void **state)
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     (void)state;
-    ym_config_manual(out);
+    ym_config_manual(out, providers);
     fclose(out);
     for (const struct opt *o = opts; o->name; o++) {
         YM_AUTOFREE char *head = ym_asprintf(".B %s\n", opt_key(o));
@@ -549,10 +558,98 @@ static void sections_are_complete(void **state)
         if (!found)
             fail_msg("no section for %s", o->name);
     }
-    for (const struct env_row *row = env_rows; row->var; row++) {
+    struct env_row *rows = env_rows_all(providers);
+    for (const struct env_row *row = rows; row->var; row++) {
         YM_AUTOFREE char *name = NULL;
         assert_non_null(opt_find(row->option, &name));
     }
+    env_rows_free(rows);
+}
+
+/* Names, variables and key files come from the list of the program's drivers and from nowhere else. */
+static void providers_are_those_of_the_program(void **state)
+{
+    static const struct ym_config_provider mine[] = {{"gemini", {NULL, NULL}, NULL},
+                                                     {"painter", {"PAINT_KEY", "PAINTER_KEY"}, "PAINT_URL"},
+                                                     {0}};
+    char *const env[] = {(char[]){"PAINTER_KEY=second"}, (char[]){"PAINT_URL=http://127.0.0.1:7/"},
+                         (char[]){"OPENAI_API_KEY=nobody-asks"}, NULL};
+    YM_AUTOFREE char *path = file_put("a.toml", "[providers.painter]\ntimeout_seconds = 7\n", 0600);
+    struct ym_config_sources s = {.providers = mine, .file = path, .environ = env};
+    struct ym_config *c = NULL;
+    struct ym_provider_conf p;
+    struct ym_err e;
+    (void)state;
+    assert_int_equal(ym_config_load(&s, &c, &e), 0);
+    key_of(c, "painter", "second");
+    ym_config_provider(c, "painter", &p);
+    assert_string_equal(p.base_url, "http://127.0.0.1:7");
+    assert_int_equal(p.timeout_seconds, 7);
+    ym_config_provider(c, "openai", &p);
+    assert_null(p.key);
+    ym_config_unref(c);
+
+    free(file_put("a.toml", "[providers.paintr]\nrate_limit = 1\n", 0600));
+    assert_int_equal(ym_config_load(&s, &c, &e), -EINVAL);
+    assert_non_null(strstr(e.msg, "unknown provider \"paintr\"; did you mean \"painter\"?"));
+    s.providers = NULL; /* of whoever has no list: any */
+    assert_int_equal(ym_config_load(&s, &c, &e), 0);
+    ym_config_provider(c, "paintr", &p);
+    assert_int_equal(p.rate_limit, 1);
+    ym_config_provider(c, "painter", &p);
+    assert_null(p.key);
+    ym_config_unref(c);
+}
+
+static void expect_models(const struct ym_config *c, enum ym_kind k, const char *a, const char *b)
+{
+    const char *const *list = ym_config_default_models(c, k);
+    assert_non_null(list);
+    assert_string_equal(list[0], a);
+    assert_string_equal(ym_config_default_model(c, k), a);
+    if (!b)
+        assert_null(list[1]);
+    else
+        assert_string_equal(list[1], b);
+    if (b)
+        assert_null(list[2]);
+}
+
+static void default_models_are_a_text_or_a_list(void **state)
+{
+    char *const env[] = {(char[]){"YMAGO_SFX_MODEL=boom"}, NULL};
+    YM_AUTOBUF struct ym_buf out;
+    (void)state;
+    struct ym_config *c = loaded("[defaults]\nimage_model = ['a/x', 'b/y']\nvideo_model = 'v'\naudio_model = ''\n"
+                                 "text_model = ['t']\n[net]\nallow_private = ['h:1']\n", env);
+    expect_models(c, YM_IMAGE, "a/x", "b/y");
+    expect_models(c, YM_VIDEO, "v", NULL);
+    expect_models(c, YM_TEXT, "t", NULL);
+    expect_models(c, YM_SFX, "boom", NULL);
+    assert_null(ym_config_default_models(c, YM_AUDIO));
+    assert_null(ym_config_default_model(c, YM_AUDIO));
+    assert_string_equal(ym_config_str(c, "defaults.image_model"), "a/x");
+    assert_string_equal(ym_config_allow(c)[0], "h:1"); /* models are no addresses */
+    assert_null(ym_config_allow(c)[1]);
+    ym_buf_init(&out, 1 << 20);
+    assert_int_equal(ym_config_render(c, &out), 0);
+    assert_non_null(strstr(out.data, "image_model = [\"a/x\", \"b/y\"]  # "));
+    assert_non_null(strstr(out.data, "text_model = \"t\"  # "));
+    struct ym_config *copy = NULL;
+    struct ym_err e;
+    assert_int_equal(ym_config_prices(c, "", 0, &copy, &e), 0);
+    expect_models(copy, YM_IMAGE, "a/x", "b/y");
+    ym_config_unref(copy);
+    ym_config_unref(c);
+
+    refused("[defaults]\nimage_model = []\n", EINVAL,
+            "a.toml line 2: defaults.image_model must be a text of one line, or a list of at most 16.");
+    refused("[defaults]\nimage_model = ['a', '']\n", EINVAL,
+            "a.toml line 2: defaults.image_model must be a text of one line, or a list of at most 16.");
+    refused("[defaults]\nimage_model = ['a', 3]\n", EINVAL,
+            "a.toml line 2: defaults.image_model must be a text of one line, or a list of at most 16.");
+    refused("[defaults]\nimage_model = 3\n", EINVAL,
+            "a.toml line 2: defaults.image_model must be a text of one line, or a list of at most 16, not 3.");
 }
 
 int main(void)
@@ -575,6 +672,8 @@ int main(void)
         cmocka_unit_test(budget_mistakes),
         cmocka_unit_test(the_manual_has_every_row),
         cmocka_unit_test(sections_are_complete),
+        cmocka_unit_test(providers_are_those_of_the_program),
+        cmocka_unit_test(default_models_are_a_text_or_a_list),
     };
     return cmocka_run_group_tests(tests, dir_make, dir_remove);
 }

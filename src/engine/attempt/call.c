@@ -32,6 +32,11 @@ static void prices_init(struct ym_engine *e, const struct ym_model *m, struct ym
     price_over(&ret->mtok_out, c.mtok_out, &ret->from_config);
 }
 
+ym_dur driver_timeout(const struct ym_driver *d, const struct ym_provider_conf *pc)
+{
+    return YM_SEC(pc->timeout_seconds > 0 ? pc->timeout_seconds : d->timeout_seconds > 0 ? d->timeout_seconds : 300);
+}
+
 void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_id, int attempt,
                const struct ym_request *req, struct ym_model *mem, struct ym_call *ret)
 {
@@ -48,6 +53,6 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
     *ret = (struct ym_call){.job_id = job_id, .attempt = attempt, .req = req, .model = mem,
                             .base_url = pc.base_url ? pc.base_url : d->base_url ? d->base_url : "",
                             .has_key = pc.key != NULL, .own_base_url = pc.base_url != NULL, .now = engine_wall(e),
-                            .timeout = YM_SEC(pc.timeout_seconds)};
+                            .timeout = driver_timeout(d, &pc)};
     prices_init(e, mem, &ret->prices);
 }

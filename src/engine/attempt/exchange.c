@@ -256,7 +256,8 @@ static void exchange_submit(struct exchange *x)
         struct ym_net_request q = {.method = x->http->method, .url = x->http->url, .headers = headers,
                                    .pieces = pieces, .npieces = x->http->nparts, .effect = x->http->effect,
                                    .connect_timeout = YM_SEC(ym_config_int(c, "net.connect_timeout_seconds")),
-                                   .timeout = x->http->timeout.ms > 0 ? x->http->timeout : YM_SEC(pc.timeout_seconds), .max_reply = x->http->max_reply,
+                                   .timeout = x->http->timeout.ms > 0 ? x->http->timeout : driver_timeout(x->run->driver, &pc),
+                                   .max_reply = x->http->max_reply,
                                    .sink = {exchange_head, exchange_body, exchange_done, x}};
         ym_net_submit(e->p.net, &q);
     }
