@@ -89,7 +89,7 @@ int ym_fields_check(const cJSON *raw, const char *source, cJSON **ret, struct ym
  * become YM_KIND_NONE. Secrets, endpoints and budgets upwards are refused by name. */
 int ym_folder_parse(const char *toml, size_t len, cJSON **ret_fields, enum ym_kind *ret_kind, struct ym_err *e);
 /* The model that fields ask for: "model", else "image_model" / "video_model" / "audio_model" /
- * "text_model" of that kind. "provider/model" or "model"; borrowed; NULL = none. */
+ * "sfx_model" / "text_model" of that kind. "provider/model" or "model"; borrowed; NULL = none. */
 const char *ym_fields_model(const cJSON *fields, enum ym_kind k);
 /* lower <- upper, field by field; returns a new object. "metadata" is merged key by key; of two
  * max_usd the smaller one stays. */

@@ -3,6 +3,7 @@
 #ifndef YMAGO_ENGINE_H
 #define YMAGO_ENGINE_H
 
+#include <stdatomic.h>
 #include <ymago/config.h>
 #include <ymago/driver.h>
 #include <ymago/inbox.h>
@@ -135,6 +136,31 @@ void ym_engine_live(struct ym_engine *e, const char *path_or_job, struct ym_live
 int ym_engine_preview(struct ym_engine *e, const char *job, struct ym_buf *out);
 /* The configuration in force, referenced. */
 struct ym_config *ym_engine_config(struct ym_engine *e);
+const struct ym_driver *const *ym_engine_drivers(const struct ym_engine *e);
+/* What makes media of a kind when a prompt names no model: the configured one, else that of a local server
+ * that is configured, else of the first driver whose key is there, else of a free one. Pure; -EINVAL. */
+int ym_engine_default(const struct ym_config *c, const struct ym_driver *const *drivers, enum ym_kind k,
+                      const struct ym_driver **ret_driver, const char **ret_model, struct ym_err *e);
+
+/* ---- the providers' own lists of models ---- */
+struct ym_list { /* of one provider; does not change; counted */
+    atomic_int refs;
+    const char *provider;
+    ym_wall asked_at;          /* last; 0 = never */
+    ym_wall answered_at;       /* when doc was true */
+    char error[224];           /* why the last one failed; "" = it did not */
+    cJSON *doc;                /* as the driver gave it (driver.h: list); NULL = none yet */
+};
+/* The last answers of all providers that have a list, NULL-terminated; never blocks. Any thread. */
+struct ym_list **ym_engine_lists(struct ym_engine *e);
+void ym_lists_free(struct ym_list **lists);
+enum ym_list_who {
+    YM_LIST_ALL,   /* those whose base_url is configured or whose key is there */
+    YM_LIST_LOCAL  /* of these the servers of one's own: nothing leaves the house */
+};
+/* Asks providers whose last answer is older than `age`. fn (may be NULL) is called once on the engine's
+ * thread when nobody of them is out any more, also when it is stopping. Any thread. */
+void ym_engine_lists_ask(struct ym_engine *e, enum ym_list_who who, ym_dur age, void (*fn)(void *ctx), void *ctx);
 /* Every event, as one line of JSON without newline, after it was committed; engine's thread; fn must
  * not block. NULL removes it. */
 void ym_engine_subscribe(struct ym_engine *e, void (*fn)(void *ctx, int64_t seq, const char *json), void *ctx);

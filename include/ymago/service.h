@@ -16,6 +16,8 @@ struct ym_service_parts { /* borrowed */
     /* Text for `status` ({"text":...} and the machine form). */
     int (*status_text)(const struct ym_status *s, struct ym_buf *out);
     int (*status_json)(const struct ym_status *s, struct ym_buf *out);
+    /* JSON for `models`; want: a provider, a model, or NULL (ym_view_models). */
+    int (*models)(struct ym_engine *e, const char *want, struct ym_buf *out);
 };
 int ym_service_new(const struct ym_service_parts *p, struct ym_service **ret, struct ym_err *e);
 void ym_service_free(struct ym_service *s);

@@ -26,4 +26,19 @@ int ym_view_cost_by_folder(struct ym_journal *reader, const char *month, struct 
 int ym_view_events(struct ym_journal *reader, struct ym_buf *out);        /* events.log */
 int ym_view_prices(const struct ym_config *c, const struct ym_driver *const *drivers, struct ym_buf *out); /* the commented start of prices.toml */
 
+/* ---- models/: a folder for each provider, in it a file for each model, MODEL.json. In the name of the
+ * file "+" stands for the slashes of the model's id, "_" for what no file name should hold. ---- */
+#define YM_MODELS_SERVER "server.json" /* what the provider itself lists */
+struct ym_models { /* borrowed */
+    const struct ym_config *config;
+    const struct ym_driver *const *drivers;
+    struct ym_list *const *lists; /* NULL-terminated; NULL = nobody was asked */
+};
+/* Calls fn for each file of models/PROVIDER. -ENOENT: no such provider. */
+int ym_models_files(const struct ym_models *m, const char *provider, void (*fn)(void *ctx, const char *file), void *ctx);
+int ym_view_model(const struct ym_models *m, const char *path, struct ym_buf *out); /* "PROVIDER/FILE"; -ENOENT */
+/* {"models":[...],"providers":[...]} for `ymago models`. want: "PROVIDER", "PROVIDER/MODEL" or "MODEL" (these
+ * two with all that is known of it); NULL = all, in short. Nothing fits: an empty list. */
+int ym_view_models(const struct ym_models *m, const char *want, struct ym_buf *out);
+
 #endif

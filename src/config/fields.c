@@ -22,6 +22,7 @@ const struct ym_field ym_fields[] = {
     { "image_model", NULL, YM_F_STR, 0, 0, NULL, false, true, "Model when the result is an image." },
     { "video_model", NULL, YM_F_STR, 0, 0, NULL, false, true, "Model when the result is a video." },
     { "audio_model", NULL, YM_F_STR, 0, 0, NULL, false, true, "Model when the result is audio." },
+    { "sfx_model", NULL, YM_F_STR, 0, 0, NULL, false, true, "Model when the result is a sound effect." },
     { "text_model", NULL, YM_F_STR, 0, 0, NULL, false, true, "Model when the result is a text." },
     { "provider", NULL, YM_F_STR, 0, 0, NULL, false, true, "Provider of the model." },
     { "id", A("request_id"), YM_F_STR, 0, 0, NULL, false, false, "The row's own stable name." },
@@ -184,7 +185,7 @@ const char *ym_fields_model(const cJSON *fields, enum ym_kind k)
 {
     static const char *const own[YM_KIND_COUNT] = {
         [YM_IMAGE] = "image_model", [YM_VIDEO] = "video_model", [YM_AUDIO] = "audio_model",
-        [YM_SFX] = NULL,            [YM_TEXT] = "text_model",
+        [YM_SFX] = "sfx_model",     [YM_TEXT] = "text_model",
     };
     const char *m = ym_json_str(fields, "model");
     return m || k < 0 || k >= YM_KIND_COUNT || !own[k] ? m : ym_json_str(fields, own[k]);

@@ -153,6 +153,7 @@ static void round_decide(struct ym_engine *e)
     place_tick(e);
     notes_tick(e);
     runs_tick(e);
+    lists_tick(e);
     sched_run(e);
 }
 
@@ -211,6 +212,8 @@ static void *engine_main(void *arg)
     struct ym_engine *e = arg;
     struct ym_err err;
     prctl(PR_SET_NAME, "ymago-engine");
+    if (e->p.mounted && !e->paused)
+        lists_ask(e, YM_LIST_LOCAL, YM_MS(0));
     while (!e->stop) {
         e->deadline = (ym_mono){INT64_MAX};
         engine_must(e, ym_journal_begin(e->p.journal, &err), "the journal cannot be opened", &err);
@@ -225,6 +228,7 @@ static void *engine_main(void *arg)
         ym_inbox_wait(e->in, e->deadline);
     }
     waiters_drop(e);
+    lists_drop_waiting(e);
     close_well(e);
     return NULL;
 }
@@ -247,6 +251,7 @@ int ym_engine_new(const struct ym_engine_parts *p, struct ym_engine **ret, struc
     for (const struct ym_driver *const *d = p->drivers; *d; d++)
         ym_driver_check(*d);
     intake_init(e);
+    lists_init(e);
     int r = recover(e, err);
     if (r < 0) {
         ym_engine_free(e);
@@ -298,6 +303,7 @@ void ym_engine_free(struct ym_engine *e)
     ym_inbox_close(e->in);
     scan_stop(e);
     runs_free(e);
+    lists_free(e);
     place_free(e);
     notes_free(e);
     intake_fini(e);
@@ -336,4 +342,9 @@ struct ym_config *ym_engine_config(struct ym_engine *e)
     struct ym_config *c = ym_config_ref(e->config);
     pthread_mutex_unlock(&e->look);
     return c;
+}
+
+const struct ym_driver *const *ym_engine_drivers(const struct ym_engine *e)
+{
+    return e->p.drivers;
 }

@@ -64,6 +64,7 @@ struct settle;
 struct run;
 struct placing;
 struct companion;
+struct lists;
 
 struct ym_engine {
     struct ym_engine_parts p;
@@ -98,6 +99,7 @@ struct ym_engine {
     struct note_busy *notes_busy;  /* prompts with a task under way */
     int indexing;                  /* sidecars being read, and the scan's first pass: adoption waits */
     ym_wall mounted_at;
+    struct lists *lists;           /* the providers' own lists of models; what is shown of them under `look` */
 
     struct ym_status status;       /* as the engine's thread knows it */
 
@@ -204,6 +206,18 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
 
 /* Longest time of one request. */
 ym_dur driver_timeout(const struct ym_driver *d, const struct ym_provider_conf *pc);
+
+/* ---- list.c: the providers' own lists of models ---- */
+void lists_init(struct ym_engine *e);
+void lists_free(struct ym_engine *e);
+void lists_ask(struct ym_engine *e, enum ym_list_who who, ym_dur age);
+void lists_reload(struct ym_engine *e);       /* the configuration is another one */
+void lists_tick(struct ym_engine *e);
+void lists_drop_waiting(struct ym_engine *e); /* who waits for an answer goes without */
+/* Whose list has a model of that name; NULL. */
+const struct ym_driver *list_driver_of(const struct ym_engine *e, const char *model);
+/* Names of all lists, at most max; borrowed for this round. */
+size_t list_names(const struct ym_engine *e, const char **out, size_t max);
 
 /* ---- place.c: results and clones become visible ---- */
 void place_job(struct ym_engine *e, const char *job);    /* all waiting slots of a stored or done job */

@@ -210,6 +210,7 @@ void ym_engine_reload(struct ym_engine *e, struct ym_config *c)
     provider_unblock_all(e);
     budget_load(e, false);
     lanes_configure(e);
+    lists_reload(e);
     event_emit(e, "reloaded", NULL);
 }
 

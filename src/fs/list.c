@@ -65,7 +65,8 @@ static void add_virtual(void *ctx, const struct virt *v, const char *name)
 {
     struct filling *g = ctx;
     bool library = !g->l->node->virt || virt_is_overlay(g->l->node->virt);
-    if (library && (is_below(g, name) || hidden_has(g->f, v->path)))
+    YM_AUTOFREE char *path = ym_asprintf("%s%s%s", g->path, *g->path ? "/" : "", name);
+    if (library && (is_below(g, name) || hidden_has(g->f, path)))
         return;
     if (!library && g->l->node->virt->kind == VIRT_JOB && !virt_is_there(g->f, v, g->l->node->data->arg))
         return;
@@ -92,8 +93,8 @@ static int add_lower(struct filling *g)
 {
     struct listing *l = g->l;
     bool root = l->node == g->f->nodes.root;
-    bool special =
-        root || strcmp(g->path, "cost") == 0; /* where virtual files may win over old copies */
+    const struct virt *here = virt_by_path(g->path);
+    bool special = root || (here && virt_is_overlay(here)); /* where virtual files may win over old copies */
     YM_AUTOFREE char *buf = ym_alloc(32768);
     if (lseek(l->fd, 0, SEEK_SET) < 0)
         return -errno;
@@ -109,7 +110,8 @@ static int add_lower(struct filling *g)
             bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
             if (root && strcmp(name, STATE_FOLDER) == 0)
                 continue;
-            bool plain = !dots && !(special && virt_find(root ? NULL : virt_by_path("cost"), name));
+            YM_AUTOFREE char *path = special ? ym_asprintf("%s%s%s", g->path, root ? "" : "/", name) : NULL;
+            bool plain = !dots && !(special && virt_by_path(path));
             add(l, name, d.ino, d.type, plain);
         }
     }
@@ -131,7 +133,7 @@ static int fill(struct ym_fs *f, struct listing *l)
         add(l, "..", 1, DT_DIR, false);
     }
     if (!l->node->virt || l->node->virt->kind != VIRT_JOB)
-        virt_each(path, add_virtual, &g);
+        virt_each_beside(f, path, add_virtual, &g);
     else
         virt_each(l->node->virt->path, add_virtual, &g);
     if (l->fd >= 0)
@@ -147,6 +149,8 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct ym_fs *f = fs_of(req);
     struct node *n = node_of(f, ino);
     int fd = -1, r = 0;
+    if (n->virt)
+        virt_opened(f, n->virt);
     if (!n->virt || virt_is_overlay(n->virt)) {
         pthread_rwlock_rdlock(&f->nodes.tree);
         PLACE_AUTO p = PLACE_NONE;

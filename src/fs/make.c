@@ -12,6 +12,24 @@ bool name_is_reserved(struct ym_fs *f, const struct node *parent, const char *na
     return parent == f->nodes.root && strcmp(name, STATE_FOLDER) == 0;
 }
 
+/* A merged folder that nobody has put anything in is not there yet, nor are those above it. */
+static int folders_make(struct ym_fs *f, char *path)
+{
+    for (size_t at = strcspn(path, "/");; at += 1 + strcspn(path + at + 1, "/")) {
+        const char *base;
+        char after = path[at];
+        path[at] = '\0';
+        YM_AUTOCLOSE int dir = ym_store_parent(f->store, path, &base);
+        if (dir < 0)
+            return dir;
+        if (mkdirat(dir, base, 0755) < 0 && errno != EEXIST)
+            return -errno;
+        path[at] = after;
+        if (!after)
+            return 0;
+    }
+}
+
 int folder_is_writable(struct ym_fs *f, struct node *parent, const char *name)
 {
     if (name_is_reserved(f, parent, name))
@@ -20,9 +38,8 @@ int folder_is_writable(struct ym_fs *f, struct node *parent, const char *name)
         return 0;
     if (!virt_is_overlay(parent->virt))
         return -EACCES;
-    if (mkdirat(f->store->lib_fd, parent->virt->path, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    return 0;
+    YM_AUTOFREE char *path = node_path(&f->nodes, parent);
+    return path ? folders_make(f, path) : -ENOENT;
 }
 
 /* A daemon of root's serves others: what they make is theirs, as on any file system. */

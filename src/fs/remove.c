@@ -90,14 +90,16 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 struct counting {
     struct ym_fs *f;
+    const char *folder;
     int shown;
 };
 
 static void count_shown(void *ctx, const struct virt *v, const char *name)
 {
     struct counting *c = ctx;
-    (void)name;
-    if (!hidden_has(c->f, v->path))
+    YM_AUTOFREE char *path = ym_asprintf("%s/%s", c->folder, name);
+    (void)v;
+    if (!hidden_has(c->f, path))
         c->shown++;
 }
 
@@ -105,19 +107,21 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct ym_fs *f = fs_of(req);
     struct node *folder = node_of(f, parent);
-    if (folder->virt || name_is_reserved(f, folder, name)) {
+    if ((folder->virt && !virt_is_overlay(folder->virt)) || name_is_reserved(f, folder, name)) {
         fuse_reply_err(req, EACCES);
         return;
     }
     YM_AUTOFREE char *path = node_child_path(&f->nodes, folder, name);
     const struct virt *v = path ? virt_by_path(path) : NULL;
-    struct counting c = {.f = f};
+    struct counting c = {.f = f, .folder = path};
     if (v)
-        virt_each(path, count_shown, &c);
+        virt_each_beside(f, path, count_shown, &c);
     int r = !path     ? -ENOENT
             : c.shown ? -ENOTEMPTY
                       : remove_lower(req, folder, name, path, AT_REMOVEDIR);
-    if (v && (r == 0 || r == -ENOENT))
-        r = remove_beside(f, path, v); /* else the merged folder would be back at once, empty */
+    if (v && (r == 0 || r == -ENOENT)) { /* else the merged folder would be back at once, empty */
+        int beside = remove_beside(f, path, v);
+        r = r == 0 && beside == -ENOENT ? 0 : beside;
+    }
     fuse_reply_err(req, -r);
 }

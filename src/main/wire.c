@@ -76,11 +76,23 @@ static int engine_open(struct wire *w, struct ym_err *e)
     return ym_engine_new(&p, &w->engine, e);
 }
 
+static int models_json(struct ym_engine *e, const char *want, struct ym_buf *out)
+{
+    struct ym_config *c = ym_engine_config(e);
+    struct ym_list **lists = ym_engine_lists(e);
+    struct ym_models m = {.config = c, .drivers = ym_engine_drivers(e), .lists = lists};
+    int r = ym_view_models(&m, want, out);
+    ym_lists_free(lists);
+    ym_config_unref(c);
+    return r;
+}
+
 static int service_open(struct wire *w, struct ym_err *e)
 {
     struct ym_service_parts p = {.engine = w->engine, .store = &w->store, .reload = config_reload,
                                  .reload_ctx = w, .working = ym_view_working,
-                                 .status_text = ym_view_status_txt, .status_json = ym_view_status_json};
+                                 .status_text = ym_view_status_txt, .status_json = ym_view_status_json,
+                                 .models = models_json};
     return ym_service_new(&p, &w->service, e);
 }
 

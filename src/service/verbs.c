@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MODELS_MAX (7 << 20) /* an answer of all of them */
+
 static int need_path(struct call *c, const char **ret)
 {
     *ret = call_str(c, "path");
@@ -239,6 +241,29 @@ static void v_state(struct call *c)
     call_finish(c);
 }
 
+static void models_answer(void *ctx)
+{
+    struct call *c = ctx;
+    struct ym_buf b;
+    ym_buf_init(&b, MODELS_MAX);
+    int r = c->s->p.models ? c->s->p.models(c->s->p.engine, call_str(c, "path"), &b) : -ENOSYS;
+    if (r == 0)
+        r = ym_json_parse(b.data, b.len, MODELS_MAX, &c->answer, NULL);
+    if (r < 0)
+        ym_fail(&c->err, YM_BROKEN, -r, "The models cannot be listed.");
+    ym_buf_fini(&b);
+    call_finish(c);
+}
+
+/* {"path": what of it, "refresh": ask the providers first} */
+static void v_models(struct call *c)
+{
+    if (ym_json_bool(c->request, "refresh", false))
+        ym_engine_lists_ask(c->s->p.engine, YM_LIST_ALL, YM_MS(0), models_answer, c);
+    else
+        models_answer(c);
+}
+
 static void v_config(struct call *c)
 {
     struct ym_buf b;
@@ -275,6 +300,7 @@ static const struct verb verbs[] = {
     {{"fetch",   "JOB",     false, "hand over the bytes of a finished job"},                      true,  NULL, v_fetch},
     {{"status",  "",        false, "what runs, waits, is held, and today's spend"},               false, NULL, v_status},
     {{"state",   "P",       false, "what is known of one file"},                                  false, NULL, v_state},
+    {{"models",  "[M]",     false, "providers, models and prices"},                               false, NULL, v_models},
     {{"config",  "",        false, "the configuration in force"},                                 true,  NULL, v_config},
     {{"ping",    "",        false, "version and process"},                                        false, NULL, v_ping},
 };

@@ -103,6 +103,23 @@ struct ym_config *ym_engine_config(struct ym_engine *e)
     return c;
 }
 
+struct ym_list **ym_engine_lists(struct ym_engine *e)
+{
+    (void)e;
+    return NULL;
+}
+
+void ym_lists_free(struct ym_list **lists)
+{
+    (void)lists;
+}
+
+void ym_engine_lists_ask(struct ym_engine *e, enum ym_list_who who, ym_dur age, void (*fn)(void *ctx), void *ctx)
+{
+    (void)e, (void)fn, (void)ctx;
+    tell("lists %s %d", who == YM_LIST_LOCAL ? "local" : "all", (int)age.ms);
+}
+
 uint64_t ym_engine_wait(struct ym_engine *e, const char *target,
                         void (*fn)(void *ctx, const struct ym_wait_result *r), void *ctx)
 {
@@ -423,7 +440,8 @@ int fs_daemon_main(int argc, char **argv)
     if (r == 0)
         r = ym_store_open(argv[3], true, &store, &e);
     service.store = &store;
-    static const struct ym_driver *const drivers[] = {NULL};
+    static const struct ym_driver gemini = {.name = "gemini"};
+    static const struct ym_driver *const drivers[] = {&gemini, NULL};
     struct ym_fs_parts parts = {.store = &store,
                                 .service = &service,
                                 .publisher = publisher,

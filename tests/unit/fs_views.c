@@ -1,5 +1,7 @@
 /* Renderings of one line each, in the place of those of views/: the tests of src/fs are about where
  * a text is shown, not about what it says. */
+#include <errno.h>
+#include <string.h>
 #include <ymago/views.h>
 
 static int line(struct ym_buf *out, const char *what)
@@ -80,6 +82,22 @@ int ym_view_cost_by_folder(struct ym_journal *reader, const char *month, struct 
 {
     (void)reader;
     return line(out, month);
+}
+
+int ym_models_files(const struct ym_models *m, const char *provider, void (*fn)(void *ctx, const char *file),
+                    void *ctx)
+{
+    if (strcmp(provider, m->drivers[0]->name) != 0)
+        return -ENOENT;
+    fn(ctx, "one.json");
+    fn(ctx, "a+b.json");
+    return 0;
+}
+
+int ym_view_model(const struct ym_models *m, const char *path, struct ym_buf *out)
+{
+    (void)m;
+    return strcmp(path, "gemini/one.json") == 0 || strcmp(path, "gemini/a+b.json") == 0 ? line(out, path) : -ENOENT;
 }
 
 int ym_view_events(struct ym_journal *reader, struct ym_buf *out)

@@ -1,39 +1,64 @@
 /* From fields to a request: which driver, which model, which parameters, at what price. */
 #include "engine_private.h"
 
-static const struct ym_driver *driver_of_model(const struct ym_engine *e, enum ym_kind kind, const char *model)
+/* What a choice depends on. It is also made without an engine: then there are no lists of servers. */
+struct scope {
+    const struct ym_config *config;
+    const struct ym_driver *const *drivers;
+    const struct ym_engine *e;
+};
+
+static struct scope scope_of(const struct ym_engine *e)
+{
+    return (struct scope){e->config, e->p.drivers, e};
+}
+
+static const struct ym_driver *driver_named(const struct scope *s, const char *name)
+{
+    for (const struct ym_driver *const *d = s->drivers; name && *d; d++)
+        if (strcmp((*d)->name, name) == 0)
+            return *d;
+    return NULL;
+}
+
+static const struct ym_driver *driver_of_model(const struct scope *s, enum ym_kind kind, const char *model)
 {
     struct ym_model_conf mc;
-    for (const struct ym_driver *const *d = e->p.drivers; *d; d++) {
+    for (const struct ym_driver *const *d = s->drivers; *d; d++) {
         const struct ym_model *m = ym_driver_model(*d, model);
         if (m && (m->kinds & (1u << kind)))
             return *d;
     }
-    if (ym_config_model(e->config, model, &mc) && mc.provider)
-        return driver_find(e, mc.provider);
+    if (ym_config_model(s->config, model, &mc) && mc.provider)
+        return driver_named(s, mc.provider);
     return NULL;
 }
 
-static int unknown_model(const struct ym_engine *e, enum ym_kind kind, const char *model, struct ym_err *err)
+static int unknown_model(const struct scope *s, enum ym_kind kind, const char *model, struct ym_err *err)
 {
     const char *names[256];
     size_t n = 0;
-    for (const struct ym_driver *const *d = e->p.drivers; *d; d++)
+    char shown[96];
+    ym_text_show(model, shown, sizeof(shown));
+    const struct ym_driver *has = s->e ? list_driver_of(s->e, model) : NULL;
+    if (has)
+        return ym_fail(err, YM_INVALID, EINVAL, "The model \"%s\" is one of %s: write it as %s/%s.", shown, has->name, has->name, shown);
+    for (const struct ym_driver *const *d = s->drivers; *d; d++)
         for (const struct ym_model *m = (*d)->models; m && m->id; m++)
             if ((m->kinds & (1u << kind)) && !m->retired && n < YM_COUNT(names) - 1)
                 names[n++] = m->id;
+    if (s->e)
+        n += list_names(s->e, names + n, YM_COUNT(names) - 1 - n);
     names[n] = NULL;
     const char *near = ym_text_suggest(model, names);
-    char shown[96];
-    ym_text_show(model, shown, sizeof(shown));
     if (near)
-        return ym_fail(err, YM_INVALID, EINVAL, "No provider is known for the model \"%s\"; did you mean \"%s\"?", shown, near);
+        return ym_fail(err, YM_INVALID, EINVAL, "No provider is known for the model \"%s\"; did you mean \"%.80s\"?", shown, near);
     return ym_fail(err, YM_INVALID, EINVAL,
                    "No provider is known for the model \"%s\": write it as provider/model, or add it to the configuration.", shown);
 }
 
 /* "provider/model" or "model". A model name may hold slashes itself (fal): only a driver's name counts. */
-static int model_named(const struct ym_engine *e, enum ym_kind kind, const char *name, const char *provider,
+static int model_named(const struct scope *s, enum ym_kind kind, const char *name, const char *provider,
                        const struct ym_driver **ret_driver, const char **ret_model, struct ym_err *err)
 {
     const char *slash = strchr(name, '/');
@@ -41,37 +66,50 @@ static int model_named(const struct ym_engine *e, enum ym_kind kind, const char 
     const char *model = name;
     if (slash) {
         YM_AUTOFREE char *head = ym_strndup(name, (size_t)(slash - name));
-        if ((d = driver_find(e, head)))
+        if ((d = driver_named(s, head)))
             model = slash + 1;
     }
-    if (!d && provider && !(d = driver_find(e, provider)))
+    if (!d && provider && !(d = driver_named(s, provider)))
         return ym_fail(err, YM_INVALID, EINVAL, "There is no provider \"%.60s\".", provider);
     if (!d)
-        d = driver_of_model(e, kind, model);
+        d = driver_of_model(s, kind, model);
     if (!d)
-        return unknown_model(e, kind, model, err);
+        return unknown_model(s, kind, model, err);
     *ret_driver = d;
     *ret_model = model;
     return 0;
 }
 
-static bool has_key(const struct ym_engine *e, const struct ym_driver *d)
+/* Nothing was said: the configured default, else a local server that is configured, else whose key is
+ * there, else what is built in and free. */
+enum rank { RANK_LOCAL, RANK_KEY, RANK_FREE, RANK_COUNT };
+
+static bool has_rank(const struct scope *s, const struct ym_driver *d, enum rank rank)
 {
     struct ym_provider_conf pc;
-    ym_config_provider(e->config, d->name, &pc);
-    return pc.key != NULL;
+    ym_config_provider(s->config, d->name, &pc);
+    switch (rank) {
+    case RANK_LOCAL:
+        return d->is_local && pc.base_url;
+    case RANK_KEY:
+        return d->needs_key && pc.key;
+    case RANK_FREE:
+        return d->is_free && !d->is_local;
+    case RANK_COUNT:
+        break;
+    }
+    return false;
 }
 
-/* Nothing was said: the configured default, else whose key is there, else the built-in. */
-static int model_default(const struct ym_engine *e, enum ym_kind kind, const struct ym_driver **ret_driver,
+static int model_default(const struct scope *s, enum ym_kind kind, const struct ym_driver **ret_driver,
                          const char **ret_model, struct ym_err *err)
 {
-    const char *configured = ym_config_default_model(e->config, kind);
+    const char *configured = ym_config_default_model(s->config, kind);
     if (configured)
-        return model_named(e, kind, configured, NULL, ret_driver, ret_model, err);
-    for (int with_key = 1; with_key >= 0; with_key--)
-        for (const struct ym_driver *const *d = e->p.drivers; *d; d++)
-            if ((*d)->default_model[kind] && (with_key ? (*d)->needs_key && has_key(e, *d) : (*d)->is_free)) {
+        return model_named(s, kind, configured, NULL, ret_driver, ret_model, err);
+    for (enum rank rank = 0; rank < RANK_COUNT; rank++)
+        for (const struct ym_driver *const *d = s->drivers; *d; d++)
+            if ((*d)->default_model[kind] && has_rank(s, *d, rank)) {
                 *ret_driver = *d;
                 *ret_model = (*d)->default_model[kind];
                 return 0;
@@ -79,23 +117,31 @@ static int model_default(const struct ym_engine *e, enum ym_kind kind, const str
     return ym_fail(err, YM_INVALID, EINVAL, "No model makes %s here yet.", ym_kind_name(kind));
 }
 
+int ym_engine_default(const struct ym_config *c, const struct ym_driver *const *drivers, enum ym_kind k,
+                      const struct ym_driver **ret_driver, const char **ret_model, struct ym_err *err)
+{
+    struct scope s = {c, drivers, NULL};
+    return model_default(&s, k, ret_driver, ret_model, err);
+}
+
 int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
                   const struct ym_driver **ret_driver, char **ret_model, struct ym_err *err)
 {
     const char *name = ym_fields_model(fields, kind), *provider = ym_json_str(fields, "provider");
+    struct scope s = scope_of(e);
     const struct ym_driver *d = NULL;
     const char *model = NULL;
     int r;
     if (name) {
-        r = model_named(e, kind, name, provider, &d, &model, err);
+        r = model_named(&s, kind, name, provider, &d, &model, err);
     } else if (provider) {
-        d = driver_find(e, provider);
+        d = driver_named(&s, provider);
         if (!d || !d->default_model[kind])
             return ym_fail(err, YM_INVALID, EINVAL, "The provider \"%.60s\" makes no %s here.", provider, ym_kind_name(kind));
         model = d->default_model[kind];
         r = 0;
     } else {
-        r = model_default(e, kind, &d, &model, err);
+        r = model_default(&s, kind, &d, &model, err);
     }
     if (r < 0)
         return r;
@@ -136,6 +182,73 @@ static int prompt_fits(const struct ym_call *call, struct ym_err *err)
         return ym_fail(err, YM_INVALID, E2BIG, "The prompt has %zu characters and %.60s takes at most %u: shorten it.",
                        n, call->model->id, max);
     return 0;
+}
+
+/* ---- fields that the model does not take ---- */
+
+static bool usable(const struct scope *s, const struct ym_driver *d)
+{
+    return has_rank(s, d, RANK_LOCAL) || has_rank(s, d, RANK_KEY) || has_rank(s, d, RANK_FREE);
+}
+
+static bool takes(const struct ym_driver *d, const struct ym_model *m, enum ym_kind k, const char *field)
+{
+    return (m->kinds & (1u << k)) && !m->retired && ym_param_find(ym_driver_params(d, m, k), field);
+}
+
+#define TAKERS_MAX 4
+
+/* "gemini/a, fal/b": up to four models, two of a provider at most, those that can be used now first. */
+static unsigned takers(const struct scope *s, const struct ym_call *call, const char *field, char *out, size_t size)
+{
+    unsigned n = 0;
+    size_t at = 0;
+    out[0] = '\0';
+    for (int now = 1; now >= 0; now--)
+        for (const struct ym_driver *const *d = s->drivers; *d; d++) {
+            unsigned of_driver = 0;
+            for (const struct ym_model *m = usable(s, *d) == (bool)now ? (*d)->models : NULL; m && m->id; m++) {
+                size_t need = strlen((*d)->name) + strlen(m->id) + 3;
+                if (n >= TAKERS_MAX || of_driver >= 2 || at + need >= size || !takes(*d, m, call->req->kind, field))
+                    continue;
+                at += (size_t)snprintf(out + at, size - at, "%s%s/%s", n++ ? ", " : "", (*d)->name, m->id);
+                of_driver++;
+            }
+        }
+    return n;
+}
+
+/* Who takes it says more than what the driver's own check can; where nobody does, that one speaks. */
+static int field_taken(const struct scope *s, const struct ym_call *call, const char *field, struct ym_err *err)
+{
+    char who[130];
+    if (ym_param_find(call->model->params, field) || !takers(s, call, field, who, sizeof(who)))
+        return 0;
+    return ym_fail(err, YM_INVALID, EINVAL, "%.50s takes no %.20s; it is taken by: %s.", call->req->model, field, who);
+}
+
+static int fields_taken(const struct scope *s, const struct ym_call *call, struct ym_err *err)
+{
+    static const char *const of_role[] = {"references", "from_image", "last_frame", "workflow"};
+    const cJSON *p;
+    int r = 0;
+    if (!call->model->params) /* taken on trust */
+        return 0;
+    cJSON_ArrayForEach(p, call->req->params)
+        if (r == 0 && strcmp(p->string, "tags") != 0)
+            r = field_taken(s, call, p->string, err);
+    if (r == 0 && call->req->negative && *call->req->negative)
+        r = field_taken(s, call, "negative_prompt", err);
+    for (size_t i = 0; r == 0 && i < call->req->nrefs; i++)
+        r = field_taken(s, call, of_role[call->req->refs[i].role], err);
+    return r;
+}
+
+static int request_check(const struct ym_engine *e, const struct ym_driver *d, const struct ym_call *call, struct ym_err *err)
+{
+    struct scope s = scope_of(e);
+    int r = fields_taken(&s, call, err);
+    return r < 0 ? r : d->check(call, err);
 }
 
 /* A destination or webhook is one that the configuration declares, by name or by the start of its
@@ -198,10 +311,10 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     call_init(e, *ret_driver, "", 1, &q, &mem, &call);
     r = prompt_fits(&call, err);
     if (r == 0)
-        r = (*ret_driver)->check(&call, err);
+        r = request_check(e, *ret_driver, &call, err);
     if (r < 0 && optional_dropped(fields, &q)) {
         err->cls = YM_OK;
-        r = (*ret_driver)->check(&call, err);
+        r = request_check(e, *ret_driver, &call, err);
     }
     if (r < 0) {
         ym_request_fini(&q);
@@ -230,7 +343,8 @@ const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char
     const struct ym_driver *d = NULL;
     const char *model = NULL;
     struct ym_err err;
-    if (model_default(e, k, &d, &model, &err) < 0)
+    struct scope s = scope_of(e);
+    if (model_default(&s, k, &d, &model, &err) < 0)
         return NULL;
     snprintf(name, size, "%s/%s", d->name, model);
     struct ym_request q = {.kind = k, .provider = ym_strdup(d->name), .model = ym_strdup(model),

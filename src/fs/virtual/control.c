@@ -13,7 +13,7 @@
 /* ---- entries the user deleted ---- */
 
 #define HIDDEN_FILE "hidden"
-#define HIDDEN_MAX  4096
+#define HIDDEN_MAX  (256 << 10) /* a model each, before their folder goes */
 
 void hidden_init(struct hidden *h)
 {
@@ -49,10 +49,31 @@ static void hidden_read(struct ym_fs *f)
     free(text);
 }
 
+/* Itself, or with a folder above it. */
 static bool hidden_listed(const struct hidden *h, const char *path)
 {
-    YM_AUTOFREE char *line = ym_asprintf("\n%s\n", path);
-    return h->text && strstr(h->text, line);
+    YM_AUTOFREE char *part = ym_strdup(path);
+    for (char *slash = NULL;; *slash = '\0') {
+        YM_AUTOFREE char *line = ym_asprintf("\n%s\n", part);
+        if (h->text && strstr(h->text, line))
+            return true;
+        slash = strrchr(part, '/');
+        if (!slash)
+            return false;
+    }
+}
+
+/* What is hidden so far, without what lies below a folder that is hidden now as a whole. */
+static void hidden_copy(const struct hidden *h, const char *path, struct ym_buf *out)
+{
+    size_t len = strlen(path);
+    for (const char *line = h->text ? h->text : ""; *line;) {
+        size_t n = strcspn(line, "\n");
+        bool below = n > len && line[len] == '/' && memcmp(line, path, len) == 0;
+        if (n && !below)
+            ym_buf_addf(out, "%.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
 }
 
 bool hidden_has(struct ym_fs *f, const char *path)
@@ -75,13 +96,10 @@ int hidden_add(struct ym_fs *f, const char *path)
     if (!hidden_listed(h, path)) {
         YM_AUTOBUF struct ym_buf b;
         ym_buf_init(&b, HIDDEN_MAX);
-        const char *text = h->text ? h->text : "";
-        size_t len = strlen(text);
-        text = ym_text_trim(text, &len);
-        if (len)
-            ym_buf_addf(&b, "%.*s\n", (int)len, text);
-        ym_buf_addf(&b, "%s\n", path);
-        r = ym_write_whole(f->store->state_fd, HIDDEN_FILE, b.data, b.len, 0600, NULL);
+        hidden_copy(h, path, &b);
+        r = ym_buf_addf(&b, "%s\n", path);
+        if (r == 0)
+            r = ym_write_whole(f->store->state_fd, HIDDEN_FILE, b.data, b.len, 0600, NULL);
     }
     pthread_mutex_unlock(&h->lock);
     return r;

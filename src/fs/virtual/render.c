@@ -116,6 +116,36 @@ int render_ctl(struct ym_fs *f, const char *arg, struct ym_buf *out)
     return r;
 }
 
+/* ---- models ---- */
+
+static struct ym_models models_take(struct ym_fs *f, struct ym_config **c, struct ym_list ***lists)
+{
+    *c = ym_engine_config(f->engine);
+    *lists = ym_engine_lists(f->engine);
+    return (struct ym_models){.config = *c, .drivers = f->drivers, .lists = *lists};
+}
+
+int render_model(struct ym_fs *f, const char *path, struct ym_buf *out)
+{
+    struct ym_config *c;
+    struct ym_list **lists;
+    struct ym_models m = models_take(f, &c, &lists);
+    int r = ym_view_model(&m, path, out);
+    ym_config_unref(c);
+    ym_lists_free(lists);
+    return r;
+}
+
+void models_each(struct ym_fs *f, const char *provider, void (*fn)(void *ctx, const char *file), void *ctx)
+{
+    struct ym_config *c;
+    struct ym_list **lists;
+    struct ym_models m = models_take(f, &c, &lists);
+    ym_models_files(&m, provider, fn, ctx);
+    ym_config_unref(c);
+    ym_lists_free(lists);
+}
+
 /* ---- one job ---- */
 
 static int job(struct ym_fs *f, const char *id,

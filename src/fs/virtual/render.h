@@ -13,6 +13,9 @@ int render_cost_today(struct ym_fs *f, const char *arg, struct ym_buf *out);
 int render_cost_month(struct ym_fs *f, const char *arg, struct ym_buf *out);
 int render_cost_model(struct ym_fs *f, const char *arg, struct ym_buf *out);
 int render_cost_folder(struct ym_fs *f, const char *arg, struct ym_buf *out);
+int render_model(struct ym_fs *f, const char *path, struct ym_buf *out); /* "PROVIDER/FILE"; -ENOENT */
+/* The files of models/PROVIDER. */
+void models_each(struct ym_fs *f, const char *provider, void (*fn)(void *ctx, const char *file), void *ctx);
 int render_ctl(struct ym_fs *f, const char *arg, struct ym_buf *out);
 int render_events(struct ym_fs *f, const char *arg, struct ym_buf *out);
 int render_config(struct ym_fs *f, const char *arg, struct ym_buf *out);

@@ -13,6 +13,7 @@ static const struct virt table[] = {
     {"cost/month.csv",                VIRT_TEXT,    0444, 0,      render_cost_month,   NULL,  true},
     {"cost/by-model.csv",             VIRT_TEXT,    0444, 0,      render_cost_model,   NULL,  true},
     {"cost/by-folder.csv",            VIRT_TEXT,    0444, 0,      render_cost_folder,  NULL,  true},
+    {MODELS_FOLDER,                   VIRT_OVERLAY, 0755, 0,      NULL,                NULL,  false},
     {".ymago",                        VIRT_FOLDER,  0700, 0711,   NULL,                NULL,  false},
     {".ymago/ctl",                    VIRT_CTL,     0600, 0666,   render_ctl,          NULL,  false},
     {".ymago/status",                 VIRT_TEXT,    0400, 0444,   render_status_txt,   NULL,  false},
@@ -36,6 +37,9 @@ static const struct virt table[] = {
     {STAGING_FOLDER,                  VIRT_STAGING, 0700, 0,      NULL,                NULL,  false},
 };
 /* clang-format on */
+/* Which of these there are, the program's drivers and their lists say. */
+const struct virt virt_provider = {MODELS_FOLDER "/*", VIRT_OVERLAY, 0755, 0, NULL, NULL, false};
+const struct virt virt_model = {MODELS_FOLDER "/*/*", VIRT_TEXT, 0444, 0, render_model, NULL, true};
 const struct virt virt_job = {".ymago/jobs/*", VIRT_JOB, 0500, 0, NULL, NULL, false};
 const struct virt virt_wait_folder = {".ymago/wait/*", VIRT_WAIT, 0500, 0, NULL, NULL, false};
 const struct virt virt_wait_file = {".ymago/wait/*", VIRT_WAITFILE, 0400, 0, NULL, NULL, false};
@@ -69,7 +73,11 @@ const struct virt *virt_by_path(const char *path)
     for (size_t i = 0; i < YM_COUNT(table); i++)
         if (strcmp(table[i].path, path) == 0)
             return &table[i];
-    return NULL;
+    const char *model = strncmp(path, MODELS_FOLDER "/", sizeof(MODELS_FOLDER)) == 0 ? path + sizeof(MODELS_FOLDER) : NULL;
+    const char *slash = model ? strchr(model, '/') : NULL;
+    if (!model || (slash && strchr(slash + 1, '/')))
+        return NULL;
+    return slash ? &virt_model : &virt_provider;
 }
 
 /* The state folder is reached by name only, so that tools which walk the tree never enter it. */

@@ -9,6 +9,7 @@ struct node;
 
 #define STATE_FOLDER   ".ymago"
 #define STAGING_FOLDER ".ymago/staging"
+#define MODELS_FOLDER  "models"
 
 enum virt_kind {
     VIRT_FOLDER,  /* only what the table says */
@@ -40,7 +41,8 @@ struct virt {
 
 /* The entry below a virtual folder, or below the library's root (NULL) or `cost`. */
 const struct virt *virt_find(const struct virt *folder, const char *name);
-/* The same by path ("cost/today.txt"), for folders of the library. */
+/* The same by path ("cost/today.txt"), for folders of the library. Below models/ it only says what would
+ * lie there. */
 const struct virt *virt_by_path(const char *path);
 /* Calls fn for each entry of a folder that is listed: "" is the root. */
 void virt_each(const char *folder, void (*fn)(void *ctx, const struct virt *v, const char *name),
@@ -49,6 +51,6 @@ bool virt_is_folder(const struct virt *v);
 bool virt_is_overlay(const struct virt *v);
 const char *virt_file(const struct virt *v); /* NULL unless it is a file of the state folder */
 mode_t virt_mode(const struct ym_fs *f, const struct virt *v); /* with type */
-extern const struct virt virt_job, virt_note, virt_wait_folder, virt_wait_file;
+extern const struct virt virt_provider, virt_model, virt_job, virt_note, virt_wait_folder, virt_wait_file;
 
 #endif

@@ -1,6 +1,7 @@
 #include "virtual.h"
 #include "lower.h"
 #include "notice.h"
+#include "render.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 
 #define TEXT_MAX   (16 << 20)
 #define HEAD_BYTES 512 /* where a generated text names itself */
+#define LISTS_AGE  YM_SEC(60)
 
 static struct snapshot *snapshot_new(const char *text, size_t len)
 {
@@ -127,14 +129,24 @@ static struct snapshot *find_note(struct ym_fs *f, const char *path)
     return l.found;
 }
 
+static bool provider_exists(const struct ym_fs *f, const char *name)
+{
+    for (const struct ym_driver *const *d = f->drivers; *d; d++)
+        if (strcmp((*d)->name, name) == 0)
+            return true;
+    return false;
+}
+
 int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path,
                        struct node **ret)
 {
     const struct virt *v = virt_by_path(path);
+    if (v == &virt_provider && !provider_exists(f, name))
+        v = NULL;
     if (v) {
         if (hidden_has(f, path))
             return -ENOENT;
-        *ret = bind(f, folder, name, v, NULL);
+        *ret = bind(f, folder, name, v, v == &virt_model ? ym_strdup(path + sizeof(MODELS_FOLDER)) : NULL);
         return 0;
     }
     struct ym_name class;
@@ -147,6 +159,37 @@ int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, c
     snapshot_unref(s);
     *ret = bind(f, folder, name, &virt_note, NULL);
     return 0;
+}
+
+struct each {
+    void (*fn)(void *ctx, const struct virt *v, const char *name);
+    void *ctx;
+};
+
+static void each_model(void *ctx, const char *file)
+{
+    struct each *e = ctx;
+    e->fn(e->ctx, &virt_model, file);
+}
+
+void virt_each_beside(struct ym_fs *f, const char *folder, void (*fn)(void *ctx, const struct virt *v, const char *name),
+                      void *ctx)
+{
+    struct each e = {fn, ctx};
+    virt_each(folder, fn, ctx);
+    if (strcmp(folder, MODELS_FOLDER) == 0)
+        for (const struct ym_driver *const *d = f->drivers; *d; d++)
+            fn(ctx, &virt_provider, (*d)->name);
+    else if (virt_by_path(folder) == &virt_provider)
+        models_each(f, folder + sizeof(MODELS_FOLDER), each_model, &e);
+}
+
+/* Who looks through models/ may have put a new one on a server of his own: it is asked in the background.
+ * Other services are not: looking sends nothing to anybody, least of all a key. */
+void virt_opened(struct ym_fs *f, const struct virt *v)
+{
+    if (v == &virt_provider || v == virt_by_path(MODELS_FOLDER))
+        ym_engine_lists_ask(f->engine, YM_LIST_LOCAL, LISTS_AGE, NULL, NULL);
 }
 
 bool virt_is_our_copy(const struct virt *v, int dir, const char *base)

@@ -27,6 +27,11 @@ int virt_lookup(struct ym_fs *f, struct node *folder, const char *name, struct n
  */
 int virt_lookup_beside(struct ym_fs *f, struct node *folder, const char *name, const char *path,
                        struct node **ret);
+/* Calls fn for each entry of a folder of the library ("" = the root) that is listed without lying there. */
+void virt_each_beside(struct ym_fs *f, const char *folder, void (*fn)(void *ctx, const struct virt *v, const char *name),
+                      void *ctx);
+/* A folder is about to be listed. Never blocks. */
+void virt_opened(struct ym_fs *f, const struct virt *v);
 /* Renders anew where there is something to render. */
 int virt_getattr(struct ym_fs *f, struct node *n, struct stat *ret);
 /* Has this job something to show there (a result, a preview)? Else it is not listed. */
