@@ -100,6 +100,8 @@ int ym_job_lanes(struct ym_journal *j, void (*fn)(void *ctx, const char *lane, i
 int ym_job_each_state(struct ym_journal *j, enum ym_state s, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_each_bulk(struct ym_journal *j, const char *bulk, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_each_hold(struct ym_journal *j, const char *hold_id, void (*fn)(void *ctx, const char *id), void *ctx);
+/* Queued jobs of a provider that may fall back to another model (their `tried` says to which). */
+int ym_job_each_fallback(struct ym_journal *j, const char *provider, void (*fn)(void *ctx, const char *id), void *ctx);
 int ym_job_count(struct ym_journal *j, int64_t ret[YM_JOB_STATE_COUNT]);
 /* 1.. in its lane, 0 = not queued, or -errno. Counts those that are ready and before it, 0.1 us each:
  * not for every row of a long list. */

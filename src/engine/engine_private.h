@@ -197,6 +197,17 @@ bool run_exists(const struct ym_engine *e, const char *job);
 int runs_count(const struct ym_engine *e);
 void runs_free(struct ym_engine *e);
 
+/* ---- fallback.c: the next model when one refuses its service ---- */
+bool provider_is_usable(const struct ym_engine *e, const struct ym_driver *d);
+/* What a new job may fall back to, for its row; NULL = nothing. Caller frees. */
+char *fallback_list(const struct ym_engine *e, const struct ym_request *req, const cJSON *fields);
+/* The row asks the next model that can serve it: model, lane, price, identity; not saved. */
+bool fallback_take(struct ym_engine *e, struct ym_job_row *r, const struct ym_err *why);
+/* The same, if this failure is a refusal of service. then: what would become of the job. */
+bool fallback_after(struct ym_engine *e, struct ym_job_row *r, enum ym_state then, const struct ym_err *why);
+/* All that wait for this provider (of one lane, or NULL) and may ask another. */
+void fallback_sweep(struct ym_engine *e, const char *provider, const char *lane, const struct ym_err *why);
+
 /* ---- call.c: what a driver is told ---- */
 const struct ym_driver *driver_find(const struct ym_engine *e, const char *name);
 /* Fills *ret from config and tables; strings are borrowed from the config and the request. *mem holds

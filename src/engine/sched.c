@@ -118,6 +118,9 @@ void provider_block(struct ym_engine *e, const char *provider, const char *why)
     cJSON_AddStringToObject(o, "error", why);
     event_emit(e, "provider_blocked", o);
     ym_log(YM_WARN, "engine", "provider=%s paused: %s", provider, why);
+    struct ym_err err;
+    ym_fail(&err, YM_AUTH, EACCES, "%s", why);
+    fallback_sweep(e, provider, NULL, &err);
 }
 
 void provider_unblock_all(struct ym_engine *e)
@@ -141,6 +144,9 @@ static void lane_park(struct ym_engine *e, struct lane *l, ym_wall until, const 
     snprintf(l->why, sizeof(l->why), "%s", why);
     l->wait_until = ym_mono_add(engine_mono(e), YM_MS(until.ms - engine_wall(e).ms));
     e->status_dirty = true;
+    struct ym_err err;
+    ym_fail(&err, YM_THROTTLED, EAGAIN, "%s", why);
+    fallback_sweep(e, l->provider, l->name, &err);
 }
 
 /* True when the lane's daily limit is used up; parks it until the provider's midnight. */

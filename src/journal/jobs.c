@@ -241,6 +241,13 @@ int ym_job_each_state(struct ym_journal *j, enum ym_state s, void (*fn)(void *ct
     return cur_each_text(&c, fn, ctx);
 }
 
+int ym_job_each_fallback(struct ym_journal *j, const char *provider, void (*fn)(void *ctx, const char *id), void *ctx)
+{
+    CUR struct cur c = cur_begin(j, Q_JOB_EACH_FALLBACK, NULL);
+    bind_text(&c, provider);
+    return cur_each_text(&c, fn, ctx);
+}
+
 static int each_of(struct ym_journal *j, enum query one, enum query any, const char *value,
                    void (*fn)(void *ctx, const char *id), void *ctx)
 {

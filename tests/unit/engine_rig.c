@@ -39,7 +39,7 @@ void rig_configure(struct rig *r, const char *toml)
         rig_stop(r);
     ym_config_unref(r->config);
     YM_AUTOFREE char *path = ym_asprintf("%s/.ymago/test.toml", r->base.dir);
-    YM_AUTOFREE char *text = ym_asprintf("[defaults]\nimage_model = \"fal/paint\"\n%s", toml);
+    YM_AUTOFREE char *text = ym_asprintf("%s%s", strstr(toml, "[defaults]") ? "" : "[defaults]\nimage_model = \"fal/paint\"\n", toml);
     ym_assert(ym_write_whole(r->base.s.state_fd, "test.toml", text, strlen(text), 0600, &e) == 0);
     struct ym_config_sources s = {.file = path};
     if (ym_config_load(&s, &r->config, &e) < 0)

@@ -50,6 +50,8 @@ static void lane_after(struct ym_engine *e, struct lane *l, const struct retry_o
     case RETRY_LANE_WAIT:
         l->throttles++;
         l->state = err->until_reset ? LANE_PARKED : LANE_WAITING;
+        if (err->until_reset)
+            fallback_sweep(e, l->provider, l->name, err);
         break;
     }
     snprintf(l->why, sizeof(l->why), "%.150s", err->msg);
@@ -140,6 +142,15 @@ void attempt_failed(struct ym_engine *e, struct ym_job_row *r, struct lane *l,
     job_error_set(r, err);
     r->blocked = out.lane == RETRY_LANE_BLOCK;
     r->run_at = (ym_wall){engine_wall(e).ms + out.wait.ms};
+    if (fallback_after(e, r, out.state, err)) {
+        struct ym_err why;
+        const char *hold = budget_holds(e, r, driver_find(e, r->provider)->is_free, &why);
+        if (hold)
+            hold_job(e, r, JE_HOLD, hold, &why);
+        else
+            job_to(e, r, JE_AGAIN_LATER);
+        return;
+    }
     if (out.state == YM_JOB_HELD) {
         hold_job(e, r, JE_HOLD, "provider", err);
         return;

@@ -52,6 +52,16 @@ static void born_blocked(struct ym_engine *e, struct ym_job_row *r, const struct
     note_error(e, r, "no", "waits until a key is there");
 }
 
+/* Its own driver, or that of the next model when this one has no key that works. */
+static const struct ym_driver *driver_chosen(struct ym_engine *e, struct ym_job_row *r, const struct ym_driver *d)
+{
+    struct ym_err why;
+    if (provider_is_usable(e, d))
+        return d;
+    ym_fail(&why, YM_AUTH, EACCES, "%s has no key that works.", d->name);
+    return fallback_take(e, r, &why) ? driver_find(e, r->provider) : d;
+}
+
 void job_born(struct ym_engine *e, const struct ym_id *id, const struct birth *b)
 {
     struct ym_err err;
@@ -71,18 +81,20 @@ void job_born(struct ym_engine *e, const struct ym_id *id, const struct birth *b
     r.request = ym_request_pack(b->req);
     r.h = ym_identity_request(b->req);
     r.variation = b->req->variation;
+    r.tried = fallback_list(e, b->req, b->fields);
     resolve_price(e, b->driver, b->req, &r.est);
-    ym_config_provider(e->config, b->driver->name, &pc);
-    const char *why = budget_holds(e, &r, b->driver->is_free, &err);
+    const struct ym_driver *d = driver_chosen(e, &r, b->driver);
+    ym_config_provider(e->config, d->name, &pc);
+    const char *why = budget_holds(e, &r, d->is_free, &err);
     if (why) {
         hold_job(e, &r, JE_HOLD, why, &err);
-    } else if (b->driver->needs_key && !pc.key) {
-        born_blocked(e, &r, b->driver);
+    } else if (d->needs_key && !pc.key) {
+        born_blocked(e, &r, d);
     } else {
         if (r.est.high.micro_usd > e->budget.grace.micro_usd && e->budget.grace.micro_usd >= 0 && r.run_at.ms <= r.queued_at.ms)
             r.run_at.ms += (int64_t)e->budget.grace_seconds * 1000; /* time to think again, free */
         r.blocked = provider_is_blocked(e, r.provider);
-        if (!b->driver->is_free)
+        if (!d->is_free)
             guard_note(e, &r);
         job_create(e, &r, JE_CREATED);
     }

@@ -82,6 +82,9 @@ bool job_release(struct ym_engine *e, struct ym_job_row *r, bool unknown_too); /
 
 /* ---- resolve.c ---- */
 /* Chooses driver and model. -EINVAL with a sentence. */
+/* "provider/model" or "model". */
+int resolve_named(struct ym_engine *e, enum ym_kind kind, const char *name, const struct ym_driver **ret_driver,
+                  char **ret_model, struct ym_err *err);
 int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
                   const struct ym_driver **ret_driver, char **ret_model, struct ym_err *err);
 /* The request of one variation; checked by the driver. refs are copied. */

@@ -80,6 +80,17 @@ static int model_named(const struct scope *s, enum ym_kind kind, const char *nam
     return 0;
 }
 
+int resolve_named(struct ym_engine *e, enum ym_kind kind, const char *name, const struct ym_driver **ret_driver,
+                  char **ret_model, struct ym_err *err)
+{
+    struct scope s = scope_of(e);
+    const char *model;
+    int r = model_named(&s, kind, name, NULL, ret_driver, &model, err);
+    if (r == 0)
+        *ret_model = ym_strdup(model);
+    return r;
+}
+
 /* Nothing was said: the configured default, else a local server that is configured, else whose key is
  * there, else what is built in and free. */
 enum rank { RANK_LOCAL, RANK_KEY, RANK_FREE, RANK_COUNT };
