@@ -153,6 +153,7 @@ static void round_decide(struct ym_engine *e)
     place_tick(e);
     notes_tick(e);
     runs_tick(e);
+    live_tick(e);
     lists_tick(e);
     sched_run(e);
 }

@@ -109,7 +109,8 @@ struct ym_engine {
     uint64_t next_ticket;
     void (*on_event)(void *ctx, int64_t seq, const char *json);
     void *on_event_ctx;
-    struct live { struct live *next; struct ym_id job; double progress; char detail[160]; char *preview; size_t preview_len; } *lives; /* with the newest preview */
+    struct live { struct live *next; struct ym_id job; double progress; char detail[160]; char *preview; size_t preview_len;
+        double told; ym_mono told_at; bool news; } *lives; /* with the newest preview */
     bool status_dirty;
     ym_mono status_next;           /* not refreshed before */
 };
@@ -152,10 +153,15 @@ void id_list_fini(struct id_list *l);
 /* ---- events.c ---- */
 /* Takes o (may be NULL); adds "type" and "time". */
 void event_emit(struct ym_engine *e, const char *type, cJSON *o);
+/* The same for those who follow now; not kept. */
+void event_pass(struct ym_engine *e, const char *type, cJSON *o);
 void event_job(struct ym_engine *e, const char *type, const struct ym_job_row *r);
+
+/* ---- live.c; any thread but for live_tick ---- */
 void live_set(struct ym_engine *e, const struct ym_id *job, double progress, const char *detail);
 void live_preview(struct ym_engine *e, const struct ym_id *job, char *bytes, size_t len); /* takes bytes */
 void live_clear(struct ym_engine *e, const struct ym_id *job);
+void live_tick(struct ym_engine *e); /* tells of what moved */
 
 /* ---- sched.c ---- */
 struct lane *lane_get(struct ym_engine *e, const char *name);

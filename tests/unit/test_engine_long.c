@@ -115,12 +115,44 @@ static void slow_then_lost(void **state)
     ym_job_row_fini(&row);
 }
 
+struct heard {
+    int progress, other;
+};
+
+static void hear(void *ctx, int64_t seq, const char *json)
+{
+    struct heard *h = ctx;
+    if (strstr(json, "\"type\":\"progress\"")) {
+        assert_non_null(strstr(json, "\"path\":\"" P "\""));
+        assert_non_null(strstr(json, "\"progress\":0.5"));
+        assert_int_equal(seq, 0);
+        h->progress++;
+    } else {
+        h->other++;
+    }
+}
+
+/* Told when it moves, not at every look, and never written down. */
+static void progress_is_told(void **state)
+{
+    struct rig *r = *state;
+    struct heard h = {0};
+    ym_engine_subscribe(r->e, hear, &h);
+    rig_play(r, (struct play){.what = PLAY_HANDLE, .polls = 8});
+    rig_save(r, P, "a sunset");
+    rig_idle(r);
+    ym_engine_subscribe(r->e, NULL, NULL);
+    assert_int_equal(h.progress, 1);
+    assert_true(h.other > 3);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(a_bad_look_keeps_the_handle), T(a_job_that_is_over_ends), T(called_off_at_the_provider),
         T(what_runs_on_is_kept),        T(calling_off_is_tried_again), T(slow_then_lost),
+        T(progress_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
