@@ -194,7 +194,7 @@ static void round_commit(struct ym_engine *e)
 
 static bool drained(struct ym_engine *e)
 {
-    return e->draining && ((runs_count(e) == 0 && e->tasks == 0) ||
+    return e->draining && ((runs_precious(e) == 0 && e->tasks == 0) ||
                            engine_mono(e).ns >= e->drain_until.ns);
 }
 

@@ -201,6 +201,7 @@ void run_cancel(struct ym_engine *e, const char *job);
 void runs_tick(struct ym_engine *e);
 bool run_exists(const struct ym_engine *e, const char *job);
 int runs_count(const struct ym_engine *e);
+int runs_precious(const struct ym_engine *e);
 void runs_free(struct ym_engine *e);
 
 /* ---- fallback.c: the next model when one refuses its service ---- */

@@ -115,6 +115,20 @@ static void slow_then_lost(void **state)
     ym_job_row_fini(&row);
 }
 
+/* SIGTERM does not wait for a job that the provider goes on with: it is asked about after the next start. */
+static void the_end_does_not_wait_for_it(void **state)
+{
+    struct rig *r = *state;
+    rig_play(r, (struct play){.what = PLAY_HANDLE, .polls = 20});
+    rig_save(r, P, "a sunset");
+    assert_true(rig_state_becomes(r, P, YM_JOB_ACCEPTED, 10000));
+    rig_stop(r); /* the rig's clock stands still: an end that waited would never come */
+    rig_start(r);
+    rig_idle(r);
+    rig_picture(r, R);
+    assert_int_equal(rig_sent(r), 1);
+}
+
 struct heard {
     int progress, other;
 };
@@ -152,7 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_bad_look_keeps_the_handle), T(a_job_that_is_over_ends), T(called_off_at_the_provider),
         T(what_runs_on_is_kept),        T(calling_off_is_tried_again), T(slow_then_lost),
-        T(progress_is_told),
+        T(the_end_does_not_wait_for_it), T(progress_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

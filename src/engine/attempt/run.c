@@ -116,6 +116,15 @@ int runs_count(const struct ym_engine *e)
     return n;
 }
 
+/* Those whose end now would cost something: what has a handle, or has not paid, goes on at the next start. */
+int runs_precious(const struct ym_engine *e)
+{
+    int n = 0;
+    for (const struct run *run = e->runs; run; run = run->next)
+        n += run->inflight > 0 || (!run->ended && run->row.paying && !run->row.has_handle);
+    return n;
+}
+
 void runs_free(struct ym_engine *e)
 {
     while (e->runs) {
@@ -313,6 +322,11 @@ void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep)
     if (r == 0 && next->nx.what == YM_NEXT_WAIT && next->nx.wait.ms <= 0 && run->inflight > 0) {
         state_keep(e, run, &next->nx); /* replies to the same step are still to come */
         asked_unref(next);
+        return;
+    }
+    if (r == 0 && e->draining && !run->row.paying && asks_to_pay(run, &next->nx)) {
+        asked_unref(next); /* nothing new is bought now: the next start goes on from the state before */
+        wait_until(e, run, YM_SEC(3600));
         return;
     }
     asked_unref(run->now);
