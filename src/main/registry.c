@@ -4,6 +4,7 @@
 
 #define DRIVERS(D)                                                                                 \
     D(gemini)                                                                                      \
+    D(openai)                                                                                      \
     D(sketch)
 
 #define DECLARE(name) extern const struct ym_driver ym_driver_##name;
