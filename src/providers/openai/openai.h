@@ -66,6 +66,7 @@ void openai_extras_add(const struct ym_call *call, cJSON *fields);
 
 /* ---- money (openai_price.c) ---- */
 #define OPENAI_TOKENS_OUT 16000 /* longest text that is asked for when the prompt does not say */
+bool openai_is_free(const struct ym_call *call);
 int openai_price(const struct ym_call *call, struct ym_estimate *ret, struct ym_err *e);
 void openai_cost_image(const struct ym_call *call, const cJSON *usage, struct ym_next *n);
 void openai_cost_video(const struct ym_call *call, double seconds, struct ym_next *n);

@@ -163,6 +163,15 @@ static int text_check(const struct ym_call *call, struct ym_err *e)
     return 0;
 }
 
+/* What is fetched and what comes back share sixteen places. */
+static int addresses_check(const struct ym_call *call, struct ym_err *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < call->req->nrefs; i++)
+        n += call->req->refs[i].is_url;
+    return n < 16 ? 0 : ym_fail(e, YM_INVALID, EINVAL, "At most 15 references may be addresses; put the others into the library.");
+}
+
 int openai_check(const struct ym_call *call, struct ym_err *e)
 {
     const struct ym_model *m = openai_known(call);
@@ -174,6 +183,8 @@ int openai_check(const struct ym_call *call, struct ym_err *e)
     if (m && m->retired && openai_is_official(call)) /* a gateway may still serve it */
         return ym_fail(e, YM_INVALID, EINVAL, "%s", m->retired);
     r = ym_call_check(call, NULL, e);
+    if (r == 0)
+        r = addresses_check(call, e);
     if (r == 0 && kind != YM_TEXT)
         r = openai_size(call, &size, e);
     if (r == 0 && kind == YM_VIDEO)

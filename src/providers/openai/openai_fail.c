@@ -20,7 +20,7 @@ static const cJSON *error_find(const struct ym_reply *rep)
 static struct told told_read(const struct ym_reply *rep)
 {
     const cJSON *error = error_find(rep);
-    const char *text = rep->text ? rep->text : "";
+    const char *text = rep->text && rep->media_first == rep->nmedia ? rep->text : ""; /* no stand-ins for media */
     const char *top = ym_json_str_or(rep->json, "message", ym_json_str_or(rep->json, "detail", text));
     return (struct told){.message = cJSON_IsString(error) ? error->valuestring : ym_json_str_or(error, "message", top),
                          .type = ym_json_str_or(error, "type", ""),

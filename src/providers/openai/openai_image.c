@@ -120,8 +120,10 @@ static int reply(const struct ym_call *call, cJSON **state, const struct ym_repl
     }
     openai_cost_image(call, ym_json_get(rep->json, "usage"), n);
     if (!may_fetch(call, url)) {
-        int r = ym_fail(e, YM_EMPTY, ENODATA, "%s answered without an image.", openai_name(call));
-        ym_err_words(e, rep->text);
+        int r = ym_fail(e, YM_EMPTY, ENODATA, "%s answered %s.", openai_name(call),
+                        rep->media_first == rep->nmedia ? "without an image" : "with something that is no image");
+        if (rep->media_first == rep->nmedia) /* else the text shows where the bytes stood */
+            ym_err_words(e, rep->text);
         return r;
     }
     cJSON_DeleteItemFromObjectCaseSensitive(*state, "fetched");

@@ -18,11 +18,19 @@ static int estimate(const struct ym_call *call, double low, double expected, dou
     return 0;
 }
 
+/* Who asks for no key bills nobody. A price that is configured or listed counts all the same: a proxy on
+ * this machine may add a key of its own. */
+bool openai_is_free(const struct ym_call *call)
+{
+    const struct ym_prices *p = &call->prices;
+    bool known = call->req->kind == YM_IMAGE ? p->image >= 0 || p->mtok_image_out >= 0
+                 : call->req->kind == YM_VIDEO ? p->second >= 0 : p->mtok_in >= 0 || p->mtok_out >= 0;
+    return call->own_base_url && !call->has_key && !known;
+}
+
 static int unknown(const struct ym_call *call, const char *key, struct ym_estimate *ret, struct ym_err *e)
 {
-    /* Who asks for no key bills nobody. A price that is configured or listed counts all the same: a proxy
-     * on this machine may add a key of its own. */
-    if (call->own_base_url && !call->has_key)
+    if (openai_is_free(call))
         return estimate(call, 0, 0, 0, ret, e);
     return ym_fail(e, YM_HELD, ENODATA, "Nobody knows the price of %.60s; set %s in prices.toml.", call->req->model, key);
 }
@@ -45,12 +53,13 @@ static double image_usd(const struct ym_call *call, double *ret_high)
     const double *row = t->image[q == OPENAI_AUTO ? OPENAI_MEDIUM : q], *top = t->image[q == OPENAI_AUTO ? OPENAI_HIGH : q];
     double most = row[0] > row[1] ? row[0] : row[1], top_most = top[0] > top[1] ? top[0] : top[1];
     double times = (double)s.width * s.height / (1024.0 * 1024);
-    if (t->shape == OPENAI_THREE)
-        times = 1;
-    else if (times <= 1536.0 / 1024)
-        times = 1;
-    *ret_high = top_most * times;
-    return (s.width == 0 ? most : s.width == s.height ? row[0] : t->shape == OPENAI_THREE ? row[1] : most) * pow(times, 0.65);
+    if (t->shape == OPENAI_THREE) {
+        *ret_high = top_most;
+        return s.width == 0 ? most : s.width == s.height ? row[0] : row[1];
+    }
+    times = times <= 1536.0 / 1024 ? 1 : times;
+    *ret_high = top_most * times * 1.25;
+    return most * pow(times, 0.65);
 }
 
 static int image_price(const struct ym_call *call, struct ym_estimate *ret, struct ym_err *e)
@@ -74,12 +83,7 @@ static double tokens(const cJSON *usage, const char *path)
 static void cost_set(struct ym_next *n, double usd)
 {
     n->cost_known = usd >= 0 && ym_money_from_double(usd, &n->cost) == 0;
-    n->cost_is_estimate = n->cost_known;
-}
-
-static bool is_free(const struct ym_call *call)
-{
-    return call->own_base_url && !call->has_key;
+    n->cost_is_estimate = usd > 0;
 }
 
 void openai_cost_image(const struct ym_call *call, const cJSON *usage, struct ym_next *n)
@@ -92,7 +96,7 @@ void openai_cost_image(const struct ym_call *call, const cJSON *usage, struct ym
     if (out > 0 && p->mtok_image_out >= 0 && !(p->from_config && p->image >= 0))
         cost_set(n, (out * p->mtok_image_out + text * fmax(p->mtok_in, 0) + images * openai_traits(call)->mtok_image_in) / 1e6);
     else
-        cost_set(n, image >= 0 ? image * n->nmedia : is_free(call) ? 0 : -1);
+        cost_set(n, image >= 0 ? image * n->nmedia : openai_is_free(call) ? 0 : -1);
 }
 
 /* ---- videos ---- */
@@ -100,7 +104,10 @@ void openai_cost_image(const struct ym_call *call, const cJSON *usage, struct ym
 static int video_price(const struct ym_call *call, struct ym_estimate *ret, struct ym_err *e)
 {
     double each = call->prices.second, seconds = ym_json_num_or(call->req->params, "duration", -1);
-    if (each < 0)
+    struct openai_size s = {0, 0};
+    openai_size(call, &s, NULL);
+    /* The listed price is that of 720p. */
+    if (each < 0 || (openai_traits(call)->shape == OPENAI_SORA_PRO && s.width + s.height > 1280 + 720 && !call->prices.from_config))
         return unknown(call, "price_per_second_usd", ret, e);
     if (seconds > 0 || openai_traits(call)->shape != OPENAI_LOOSE)
         return estimate(call, each * (seconds > 0 ? seconds : 4), each * (seconds > 0 ? seconds : 4),
@@ -115,7 +122,7 @@ void openai_cost_video(const struct ym_call *call, double seconds, struct ym_nex
         seconds = asked;
     if (call->prices.second >= 0 && seconds > 0)
         cost_set(n, call->prices.second * seconds);
-    else if (call->prices.second < 0 && is_free(call))
+    else if (call->prices.second < 0 && openai_is_free(call))
         cost_set(n, 0);
 }
 
@@ -130,7 +137,8 @@ static double text_usd(const struct ym_prices *p, double in, double out)
 static int text_price(const struct ym_call *call, struct ym_estimate *ret, struct ym_err *e)
 {
     const struct ym_prices *p = &call->prices;
-    YM_AUTOFREE char *schema = ym_json_print(ym_json_get(call->req->params, "schema"), false);
+    const cJSON *asked = ym_json_get(call->req->params, "schema");
+    YM_AUTOFREE char *schema = asked ? ym_json_print(asked, false) : NULL;
     double bytes = (double)(strlen(call->req->prompt) + strlen(ym_json_str_or(call->req->params, "system", "")) +
                             (schema ? strlen(schema) : 0));
     double images = (double)call->req->nrefs, out = (double)ym_json_int_or(call->req->params, "max_tokens", OPENAI_TOKENS_OUT);
@@ -147,7 +155,7 @@ void openai_cost_text(const struct ym_call *call, const cJSON *usage, struct ym_
     double out = tokens(usage, "output_tokens") + tokens(usage, "completion_tokens");
     if (p->mtok_in >= 0 && p->mtok_out >= 0 && in + out > 0)
         cost_set(n, text_usd(p, in, out));
-    else if (p->mtok_in < 0 && is_free(call))
+    else if (p->mtok_in < 0 && openai_is_free(call))
         cost_set(n, 0);
 }
 

@@ -4,6 +4,8 @@
 
 #include "openai.h"
 
+#define CONTENT_TRIES 4 /* answers to the content that are no media */
+
 /* ---- requests ---- */
 
 cJSON *openai_video_fields(const struct ym_call *call)
@@ -151,11 +153,26 @@ static int looked(const struct ym_call *call, cJSON **state, const struct ym_rep
     return video_read(call, state, rep, n, e);
 }
 
-static int content(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int no_content(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_err *e)
+{
+    int64_t tries = ym_json_int_or(state, "tries", 0) + 1;
+    bool answered = rep->status / 100 == 2;
+    if (answered) {
+        cJSON_DeleteItemFromObjectCaseSensitive(state, "tries");
+        cJSON_AddNumberToObject(state, "tries", (double)tries);
+    }
+    if (!answered || tries < CONTENT_TRIES)
+        return look_failed(call, rep, "its content", e);
+    int r = ym_fail(e, YM_LOST, EBADMSG, "The video is finished, but what comes for it is no video.");
+    ym_err_words(e, rep->text);
+    return r;
+}
+
+static int content(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
 {
     unsigned index = rep->media_first;
     if (rep->status / 100 != 2 || index >= rep->nmedia || !rep->media[index].is_media)
-        return look_failed(call, rep, "its content", e);
+        return no_content(call, state, rep, e);
     n->what = YM_NEXT_DONE;
     n->media[n->nmedia++] = index;
     n->provider_id = ym_strdup(ym_json_str(state, "id"));
@@ -192,6 +209,7 @@ int openai_video_cancel(const struct ym_call *call, cJSON **state, const struct 
         return 0;
     }
     n->what = YM_NEXT_DONE;
+    n->cost_known = openai_is_free(call);
     n->runs_on = !rep || (rep->status / 100 != 2 && rep->status != 404 && rep->status != 410);
     return 0;
 }
