@@ -110,3 +110,7 @@ class FakeServer:
 
 class FakeGemini(FakeServer):
     program = "gemini.py"
+
+
+class FakeOpenAI(FakeServer):
+    program = "openai.py"
