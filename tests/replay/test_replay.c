@@ -601,7 +601,8 @@ static void step_alone(struct play *p)
     struct ym_err e = {0};
     struct ym_next next = {.progress = -1};
     int r = slot_call(p, NULL, &next, &e);
-    p->heard = p->next.nhttp = 0; /* nothing that was asked for will be answered */
+    ym_next_fini(&p->next); /* nothing that was asked for will be answered */
+    p->heard = 0;
     slot_done(p, r, &next, &e);
 }
 
