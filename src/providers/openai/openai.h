@@ -12,7 +12,7 @@ extern const struct ym_driver ym_driver_openai;
 
 enum openai_tag {
     OPENAI_TAG_IMAGE = 1,
-    OPENAI_TAG_IMAGE_FETCH,   /* a server answered with an address in place of the bytes */
+    OPENAI_TAG_IMAGE_FETCH, /* a server answered with an address in place of the bytes */
     OPENAI_TAG_VIDEO,
     OPENAI_TAG_VIDEO_LOOK,
     OPENAI_TAG_VIDEO_CONTENT,
@@ -34,8 +34,8 @@ enum openai_quality { OPENAI_LOW, OPENAI_MEDIUM, OPENAI_HIGH, OPENAI_AUTO, OPENA
 struct openai_traits { /* what struct ym_model has no place for */
     const char *id;
     enum openai_shape shape;
-    double mtok_image_in;  /* dollars per million tokens of images that are sent along */
-    double image[3][2];    /* dollars by quality; of a square one, of another */
+    double mtok_image_in; /* dollars per million tokens of images that are sent along */
+    double image[3][2];   /* dollars by quality; of a square one, of another */
 };
 extern const struct ym_model openai_models[];
 extern const struct ym_param openai_image_params[], openai_video_params[], openai_text_params[];
@@ -81,7 +81,8 @@ char *openai_prompt(const struct ym_call *call);
 /* multipart/form-data; call it in this order. A value is sent as text; objects and lists as JSON. */
 void openai_form_begin(struct ym_http *h, const struct ym_call *call);
 void openai_form_fields(struct ym_http *h, const struct ym_call *call, const cJSON *fields);
-void openai_form_ref(struct ym_http *h, const struct ym_call *call, const cJSON *state, unsigned i, const char *name);
+void openai_form_ref(struct ym_http *h, const struct ym_call *call, const cJSON *state, unsigned i,
+                     const char *name);
 void openai_form_end(struct ym_http *h, const struct ym_call *call);
 
 /* ---- the kinds: request fields (also for check), steps, replies ---- */
@@ -91,13 +92,15 @@ int openai_image_step(const struct ym_call *call, cJSON **state, const struct ym
 cJSON *openai_video_fields(const struct ym_call *call);
 int openai_video_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
                       struct ym_err *e);
-int openai_video_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
-                        struct ym_err *e);
+int openai_video_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                        struct ym_next *n, struct ym_err *e);
 cJSON *openai_text_fields(const struct ym_call *call);
 int openai_text_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
                      struct ym_err *e);
-int openai_responses_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
-int openai_chat_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
+int openai_responses_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n,
+                           struct ym_err *e);
+int openai_chat_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n,
+                      struct ym_err *e);
 int openai_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
                 struct ym_err *e);
 

@@ -18,8 +18,8 @@ static bool listed(const char *word, const char *const *list)
 bool openai_is_official(const struct ym_call *call)
 {
     char origin[300];
-    return !call->own_base_url ||
-           (ym_url_origin(call->base_url, origin, sizeof origin) == 0 && strcmp(origin, "https://api.openai.com:443") == 0);
+    return !call->own_base_url || (ym_url_origin(call->base_url, origin, sizeof origin) == 0 &&
+                                   strcmp(origin, "https://api.openai.com:443") == 0);
 }
 
 const char *openai_name(const struct ym_call *call)
@@ -41,6 +41,7 @@ const cJSON *openai_extra(const struct ym_call *call, const char *key)
 }
 
 /* Settings that would change who is asked, how the answer comes, or what it costs. */
+/* clang-format off */
 static const char *const never[] = {
     /* what the driver itself says */
     "model", "prompt", "input", "messages", "image", "image[]", "images", "mask", "input_reference", "size", "seconds",
@@ -52,6 +53,7 @@ static const char *const never[] = {
     /* who hears of it */
     "webhook", "webhook_url", "callback", "callback_url", "api_key", "base_url", "endpoint", NULL,
 };
+/* clang-format on */
 
 static bool is_never(const struct ym_call *call, const char *key)
 {
@@ -105,12 +107,14 @@ static int extra_check(const struct ym_call *call, const cJSON *fields, const cJ
                    : ym_fail(e, YM_INVALID, EINVAL, "params: api takes chat or responses.");
     }
     if (is_never(call, v->string))
-        return ym_fail(e, YM_INVALID, EINVAL, "params may not set %s; ymago sets it, or it would change what is paid.", show);
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "params may not set %s; ymago sets it, or it would change what is paid.", show);
     if (strcmp(v->string, "response_format") == 0 && call->req->kind == YM_IMAGE && openai_known(call))
-        return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes no response_format; its answer always holds the image.",
-                       call->req->model);
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "%.60s takes no response_format; its answer always holds the image.", call->req->model);
     if (collides(ym_json_get(fields, v->string), v))
-        return ym_fail(e, YM_INVALID, EINVAL, "params sets %s, which a field of its own sets already; keep one of them.", show);
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "params sets %s, which a field of its own sets already; keep one of them.", show);
     return 0;
 }
 
@@ -140,7 +144,9 @@ enum openai_quality openai_quality(const struct ym_call *call)
             return (enum openai_quality)i;
     if (extra)
         return OPENAI_OTHER;
-    return !q || strcmp(q, "standard") == 0 ? OPENAI_MEDIUM : strcmp(q, "draft") == 0 ? OPENAI_LOW : OPENAI_HIGH;
+    return !q || strcmp(q, "standard") == 0 ? OPENAI_MEDIUM
+           : strcmp(q, "draft") == 0        ? OPENAI_LOW
+                                            : OPENAI_HIGH;
 }
 
 static int video_check(const struct ym_call *call, struct ym_err *e)
@@ -149,7 +155,8 @@ static int video_check(const struct ym_call *call, struct ym_err *e)
     bool whole = seconds >= 4 && seconds <= 20 && seconds <= floor(seconds);
     if (openai_traits(call)->shape == OPENAI_LOOSE || (whole && (int)seconds % 4 == 0))
         return 0;
-    return ym_fail(e, YM_INVALID, EINVAL, "%.60s makes videos of 4, 8, 12, 16 or 20 seconds, not %g.", call->req->model, seconds);
+    return ym_fail(e, YM_INVALID, EINVAL, "%.60s makes videos of 4, 8, 12, 16 or 20 seconds, not %g.",
+                   call->req->model, seconds);
 }
 
 static int text_check(const struct ym_call *call, struct ym_err *e)
@@ -157,9 +164,12 @@ static int text_check(const struct ym_call *call, struct ym_err *e)
     const cJSON *schema = ym_json_get(call->req->params, "schema");
     int64_t most = ym_json_int_or(call->req->params, "max_tokens", 16);
     if (!openai_is_chat(call) && most < 16)
-        return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes max_tokens from 16 up; what it thinks counts too.", call->req->model);
-    if (schema && schema->child && openai_is_official(call) && strcmp(ym_json_str_or(schema, "type", ""), "object") != 0)
-        return ym_fail(e, YM_INVALID, EINVAL, "The schema must be of type object at its root; put the list below a key.");
+        return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes max_tokens from 16 up; what it thinks counts too.",
+                       call->req->model);
+    if (schema && schema->child && openai_is_official(call) &&
+        strcmp(ym_json_str_or(schema, "type", ""), "object") != 0)
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "The schema must be of type object at its root; put the list below a key.");
     return 0;
 }
 
@@ -169,7 +179,9 @@ static int addresses_check(const struct ym_call *call, struct ym_err *e)
     size_t n = 0;
     for (size_t i = 0; i < call->req->nrefs; i++)
         n += call->req->refs[i].is_url;
-    return n < 16 ? 0 : ym_fail(e, YM_INVALID, EINVAL, "At most 15 references may be addresses; put the others into the library.");
+    return n < 16 ? 0
+                  : ym_fail(e, YM_INVALID, EINVAL,
+                            "At most 15 references may be addresses; put the others into the library.");
 }
 
 int openai_check(const struct ym_call *call, struct ym_err *e)
@@ -179,7 +191,8 @@ int openai_check(const struct ym_call *call, struct ym_err *e)
     enum ym_kind kind = call->req->kind;
     int r;
     if (!(ym_driver_openai.kinds & 1u << kind) || (m && !(m->kinds & 1u << kind)))
-        return ym_fail(e, YM_INVALID, EINVAL, "%.60s makes no %s; choose another model.", call->req->model, ym_kind_name(kind));
+        return ym_fail(e, YM_INVALID, EINVAL, "%.60s makes no %s; choose another model.", call->req->model,
+                       ym_kind_name(kind));
     if (m && m->retired && openai_is_official(call)) /* a gateway may still serve it */
         return ym_fail(e, YM_INVALID, EINVAL, "%s", m->retired);
     r = ym_call_check(call, NULL, e);

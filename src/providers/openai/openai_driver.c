@@ -21,7 +21,8 @@ static bool has_version(const char *base)
 struct ym_http *openai_send(const struct ym_call *call, struct ym_next *n, unsigned tag, const char *method,
                             enum ym_effect effect, const char *path)
 {
-    YM_AUTOFREE char *url = ym_asprintf("%s%s%s", call->base_url, has_version(call->base_url) ? "" : "/v1", path);
+    YM_AUTOFREE char *url =
+        ym_asprintf("%s%s%s", call->base_url, has_version(call->base_url) ? "" : "/v1", path);
     struct ym_http *h = ym_next_send(n, tag, method, effect, url);
     if (call->has_key)
         ym_http_credential(h, "Authorization", "api_key", "Bearer ");
@@ -31,14 +32,16 @@ struct ym_http *openai_send(const struct ym_call *call, struct ym_next *n, unsig
 char *openai_prompt(const struct ym_call *call)
 {
     const struct ym_request *r = call->req;
-    return r->negative && *r->negative ? ym_asprintf("%s\n\nWithout %s.", r->prompt, r->negative) : ym_strdup(r->prompt);
+    return r->negative && *r->negative ? ym_asprintf("%s\n\nWithout %s.", r->prompt, r->negative)
+                                       : ym_strdup(r->prompt);
 }
 
 static int key_check(const struct ym_call *call, struct ym_err *e)
 {
     if (call->has_key || !openai_is_official(call)) /* a local server may want none, and says so if not */
         return 0;
-    return ym_fail(e, YM_AUTH, EACCES, "No key for OpenAI: set OPENAI_API_KEY, or api_key_file below [providers.openai].");
+    return ym_fail(e, YM_AUTH, EACCES,
+                   "No key for OpenAI: set OPENAI_API_KEY, or api_key_file below [providers.openai].");
 }
 
 /* ---- slots ---- */
@@ -57,8 +60,8 @@ static int give(int r, struct ym_next *n, struct ym_next *ret)
     return r;
 }
 
-static int openai_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                       struct ym_err *e)
+static int openai_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                       struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     int r = key_check(call, e);
@@ -78,15 +81,16 @@ static int openai_step(const struct ym_call *call, cJSON **state, const struct y
     case YM_SFX:
     case YM_KIND_COUNT:
     case YM_KIND_NONE:
-        r = ym_fail(e, YM_INVALID, EINVAL, "%.60s makes no %s.", call->req->model, ym_kind_name(call->req->kind));
+        r = ym_fail(e, YM_INVALID, EINVAL, "%.60s makes no %s.", call->req->model,
+                    ym_kind_name(call->req->kind));
         break;
     }
     return give(r, &n, ret_next);
 }
 
 /* Images and texts come in one answer, which cannot be called back. */
-static int openai_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                         struct ym_err *e)
+static int openai_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                         struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     int r = 0;
@@ -99,8 +103,8 @@ static int openai_cancel(const struct ym_call *call, cJSON **state, const struct
     return give(r, &n, ret_next);
 }
 
-static int openai_list_slot(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                            struct ym_err *e)
+static int openai_list_slot(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                            struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     int r = key_check(call, e);
@@ -117,7 +121,8 @@ const struct ym_driver ym_driver_openai = {
     .concurrency = 4,
     .timeout_seconds = 600, /* a picture may take two minutes, a text of a local model longer */
     .models = openai_models,
-    .params = {[YM_IMAGE] = openai_image_params, [YM_VIDEO] = openai_video_params, [YM_TEXT] = openai_text_params},
+    .params =
+        {[YM_IMAGE] = openai_image_params, [YM_VIDEO] = openai_video_params, [YM_TEXT] = openai_text_params},
     .default_model = {[YM_IMAGE] = OPENAI_DEFAULT_IMAGE, [YM_TEXT] = OPENAI_DEFAULT_TEXT},
     .check = openai_check,
     .price = openai_price,

@@ -20,9 +20,11 @@ static const cJSON *error_find(const struct ym_reply *rep)
 static struct told told_read(const struct ym_reply *rep)
 {
     const cJSON *error = error_find(rep);
-    const char *text = rep->text && rep->media_first == rep->nmedia ? rep->text : ""; /* no stand-ins for media */
+    const char *text =
+        rep->text && rep->media_first == rep->nmedia ? rep->text : ""; /* no stand-ins for media */
     const char *top = ym_json_str_or(rep->json, "message", ym_json_str_or(rep->json, "detail", text));
-    return (struct told){.message = cJSON_IsString(error) ? error->valuestring : ym_json_str_or(error, "message", top),
+    return (struct told){.message =
+                             cJSON_IsString(error) ? error->valuestring : ym_json_str_or(error, "message", top),
                          .type = ym_json_str_or(error, "type", ""),
                          .code = ym_json_str_or(error, "code", "")};
 }
@@ -81,7 +83,8 @@ static ym_dur reset_read(const struct ym_reply *rep)
 
 static ym_dur wait_read(const struct ym_call *call, const struct ym_reply *rep, const char *message)
 {
-    const char *exact = ym_header_get(rep->headers, "retry-after-ms"), *please = strstr(message, "try again in ");
+    const char *exact = ym_header_get(rep->headers, "retry-after-ms"),
+               *please = strstr(message, "try again in ");
     ym_dur wait = exact ? clamp(strtod(exact, NULL)) : YM_MS(0);
     if (wait.ms == 0)
         wait = ym_retry_after(ym_header_get(rep->headers, "retry-after"), call->now);
@@ -96,8 +99,14 @@ static ym_dur wait_read(const struct ym_call *call, const struct ym_reply *rep, 
 
 static bool is_refusal(const char *type, const char *code)
 {
-    static const char *const codes[] = {"moderation_blocked", "content_policy_violation", "content_filter", "invalid_prompt",
-                                        "image_content_policy_violation", "sexual_content", "safety_violation", NULL};
+    static const char *const codes[] = {"moderation_blocked",
+                                        "content_policy_violation",
+                                        "content_filter",
+                                        "invalid_prompt",
+                                        "image_content_policy_violation",
+                                        "sexual_content",
+                                        "safety_violation",
+                                        NULL};
     return is_one_of(code, codes) || is_one_of(type, codes);
 }
 
@@ -110,24 +119,29 @@ static int fail_refused(const struct ym_call *call, const char *code, struct ym_
 
 static bool is_no_money(const struct told *t)
 {
-    static const char *const codes[] = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", NULL};
+    static const char *const codes[] = {"insufficient_quota", "billing_hard_limit_reached",
+                                        "billing_not_active", NULL};
     return is_one_of(t->code, codes) || is_one_of(t->type, codes);
 }
 
 static int fail_key(const struct ym_call *call, const struct ym_reply *rep, struct ym_err *e)
 {
     if (!call->has_key)
-        return ym_fail(e, YM_AUTH, EACCES, "%s wants a key: set OPENAI_API_KEY, or api_key_file below [providers.openai].",
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "%s wants a key: set OPENAI_API_KEY, or api_key_file below [providers.openai].",
                        openai_name(call));
     if (rep->status == 401)
-        return ym_fail(e, YM_AUTH, EACCES, "%s does not know the key; check OPENAI_API_KEY or api_key_file.", openai_name(call));
-    return ym_fail(e, YM_AUTH, EACCES, "%s refuses the key for %.60s; check its rights, the organisation and the region.",
+        return ym_fail(e, YM_AUTH, EACCES, "%s does not know the key; check OPENAI_API_KEY or api_key_file.",
+                       openai_name(call));
+    return ym_fail(e, YM_AUTH, EACCES,
+                   "%s refuses the key for %.60s; check its rights, the organisation and the region.",
                    openai_name(call), call->req->model);
 }
 
 static bool about_a_model(const struct told *t)
 {
-    return strcmp(t->code, "model_not_found") == 0 || (strstr(t->message, "model") && !strstr(t->message, "Invalid URL"));
+    return strcmp(t->code, "model_not_found") == 0 ||
+           (strstr(t->message, "model") && !strstr(t->message, "Invalid URL"));
 }
 
 static int fail_not_found(const struct ym_call *call, const struct told *t, struct ym_err *e)
@@ -138,23 +152,31 @@ static int fail_not_found(const struct ym_call *call, const struct told *t, stru
     if (about_a_model(t) && m && m->retired)
         return ym_fail(e, YM_INVALID, ENOENT, "%s", m->retired);
     if (about_a_model(t) && openai_is_official(call))
-        return ym_fail(e, YM_INVALID, ENOENT, "OpenAI has no model %.60s (any more), or not for this key; use %s.", model,
-                       call->req->kind == YM_VIDEO ? "another provider" : strcmp(model, instead) == 0 ? "another one" : instead);
+        return ym_fail(e, YM_INVALID, ENOENT,
+                       "OpenAI has no model %.60s (any more), or not for this key; use %s.", model,
+                       call->req->kind == YM_VIDEO   ? "another provider"
+                       : strcmp(model, instead) == 0 ? "another one"
+                                                     : instead);
     if (about_a_model(t))
-        return ym_fail(e, YM_INVALID, ENOENT, "%s has no model %.60s; name or install one that it has.", openai_name(call), model);
-    return ym_fail(e, YM_INVALID, ENOENT, "%s makes no %s in this way; check the address, or choose another provider.",
+        return ym_fail(e, YM_INVALID, ENOENT, "%s has no model %.60s; name or install one that it has.",
+                       openai_name(call), model);
+    return ym_fail(e, YM_INVALID, ENOENT,
+                   "%s makes no %s in this way; check the address, or choose another provider.",
                    openai_name(call), ym_kind_name(call->req->kind));
 }
 
-static int fail_throttled(const struct ym_call *call, const struct ym_reply *rep, const struct told *t, struct ym_err *e)
+static int fail_throttled(const struct ym_call *call, const struct ym_reply *rep, const struct told *t,
+                          struct ym_err *e)
 {
-    int r = ym_fail(e, YM_THROTTLED, EAGAIN, "%s asks for fewer requests of %.60s.", openai_name(call), call->req->model);
+    int r = ym_fail(e, YM_THROTTLED, EAGAIN, "%s asks for fewer requests of %.60s.", openai_name(call),
+                    call->req->model);
     if (e)
         e->retry_after = wait_read(call, rep, t->message);
     return r;
 }
 
-static int fail_passing(const struct ym_call *call, const struct ym_reply *rep, const struct told *t, struct ym_err *e)
+static int fail_passing(const struct ym_call *call, const struct ym_reply *rep, const struct told *t,
+                        struct ym_err *e)
 {
     const char *should = ym_header_get(rep->headers, "x-should-retry");
     if (strstr(t->message, "oading model")) { /* a local server has just been started */
@@ -164,20 +186,24 @@ static int fail_passing(const struct ym_call *call, const struct ym_reply *rep, 
         return r;
     }
     if (should && strcmp(should, "false") == 0)
-        return ym_fail(e, YM_INVALID, EIO, "%s could not answer and says that asking again is of no use (status %d).",
+        return ym_fail(e, YM_INVALID, EIO,
+                       "%s could not answer and says that asking again is of no use (status %d).",
                        openai_name(call), rep->status);
-    int r = ym_fail(e, YM_TRANSIENT, EAGAIN, "%s could not answer just now (status %d).", openai_name(call), rep->status);
+    int r = ym_fail(e, YM_TRANSIENT, EAGAIN, "%s could not answer just now (status %d).", openai_name(call),
+                    rep->status);
     if (e)
         e->retry_after = wait_read(call, rep, t->message);
     return r;
 }
 
-static int fail_status(const struct ym_call *call, const struct ym_reply *rep, const struct told *t, struct ym_err *e)
+static int fail_status(const struct ym_call *call, const struct ym_reply *rep, const struct told *t,
+                       struct ym_err *e)
 {
     const char *should = ym_header_get(rep->headers, "x-should-retry");
     int status = rep->status;
     if (is_no_money(t) || status == 402)
-        return ym_fail(e, YM_AUTH, EACCES, "The account at %s has no money left; add some, then run `ymago reload`.",
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "The account at %s has no money left; add some, then run `ymago reload`.",
                        openai_is_official(call) ? "OpenAI" : "the server of [providers.openai]");
     if (is_refusal(t->type, t->code))
         return fail_refused(call, *t->code ? t->code : t->type, e);
@@ -190,16 +216,17 @@ static int fail_status(const struct ym_call *call, const struct ym_reply *rep, c
     if (status >= 500 || status == 408 || status == 409 || (should && strcmp(should, "true") == 0))
         return fail_passing(call, rep, t, e);
     if (status == 413)
-        return ym_fail(e, YM_INVALID, EFBIG, "The request is too large for %s; use fewer or smaller references.",
-                       openai_name(call));
+        return ym_fail(e, YM_INVALID, EFBIG,
+                       "The request is too large for %s; use fewer or smaller references.", openai_name(call));
     if (status / 100 == 2 && cJSON_IsObject(rep->json))
-        return ym_fail(e, YM_EMPTY, EPROTO, "%s answered with an error in place of a result.", openai_name(call));
+        return ym_fail(e, YM_EMPTY, EPROTO, "%s answered with an error in place of a result.",
+                       openai_name(call));
     if (status / 100 == 2)
         return ym_fail(e, YM_EMPTY, EPROTO, "The answer is no JSON; is base_url of [providers.openai] right?");
     if (status / 100 == 3)
         return ym_fail(e, YM_INVALID, EPROTO, "%s answers with a redirect; correct it.", openai_name(call));
-    return ym_fail(e, YM_INVALID, EINVAL, "%s does not take this request for %.60s (status %d).", openai_name(call),
-                   call->req->model, status);
+    return ym_fail(e, YM_INVALID, EINVAL, "%s does not take this request for %.60s (status %d).",
+                   openai_name(call), call->req->model, status);
 }
 
 int openai_fail(const struct ym_call *call, const struct ym_reply *rep, struct ym_err *e)
@@ -218,7 +245,8 @@ int openai_fail_job(const struct ym_call *call, const cJSON *error, const char *
     if (is_refusal("", code))
         r = fail_refused(call, code, e);
     else if (strcmp(code, "rate_limit_exceeded") == 0)
-        r = ym_fail(e, YM_EMPTY, EAGAIN, "%s gave the %s up, since it had too much to do.", openai_name(call), what);
+        r = ym_fail(e, YM_EMPTY, EAGAIN, "%s gave the %s up, since it had too much to do.", openai_name(call),
+                    what);
     else
         r = ym_fail(e, YM_EMPTY, EIO, "%s gave the %s up (%s).", openai_name(call), what,
                     *code ? ym_text_show(code, show, sizeof show) : "no reason given");

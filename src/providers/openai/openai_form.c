@@ -19,7 +19,8 @@ void openai_form_begin(struct ym_http *h, const struct ym_call *call)
 static void part_begin(struct ym_http *h, const struct ym_call *call, const char *name, const char *more)
 {
     YM_AUTOFREE char *mark = boundary(call);
-    YM_AUTOFREE char *head = ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n", mark, name, more);
+    YM_AUTOFREE char *head =
+        ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n", mark, name, more);
     ym_http_puts(h, head);
 }
 
@@ -40,10 +41,12 @@ static const char *extension(const char *mime)
 }
 
 /* The service wants a file name and the true type; what the file is called here is none of its business. */
-void openai_form_ref(struct ym_http *h, const struct ym_call *call, const cJSON *state, unsigned i, const char *name)
+void openai_form_ref(struct ym_http *h, const struct ym_call *call, const cJSON *state, unsigned i,
+                     const char *name)
 {
     const char *mime = ym_ref_mime(call, state, i);
-    YM_AUTOFREE char *more = ym_asprintf("; filename=\"image%u.%s\"\r\nContent-Type: %s", i + 1, extension(mime), mime);
+    YM_AUTOFREE char *more =
+        ym_asprintf("; filename=\"image%u.%s\"\r\nContent-Type: %s", i + 1, extension(mime), mime);
     part_begin(h, call, name, more);
     ym_http_ref(h, call, state, i, false);
     ym_http_puts(h, "\r\n");

@@ -12,8 +12,8 @@ static void quality_add(const struct ym_call *call, cJSON *o)
     static const char *const names[] = {"low", "medium", "high"};
     enum openai_quality q = openai_quality(call);
     /* Without a word the service chooses by itself, at up to four times the price. */
-    if ((ym_json_get(call->req->params, "quality") || openai_traits(call)->mtok_image_in > 0) && q < OPENAI_AUTO &&
-        !openai_extra(call, "quality"))
+    if ((ym_json_get(call->req->params, "quality") || openai_traits(call)->mtok_image_in > 0) &&
+        q < OPENAI_AUTO && !openai_extra(call, "quality"))
         cJSON_AddStringToObject(o, "quality", names[q]);
 }
 
@@ -54,7 +54,8 @@ static void create(const struct ym_call *call, const cJSON *state, struct ym_nex
     static const char *const media_keys[] = {"b64_json", NULL};
     YM_AUTOJSON cJSON *fields = openai_image_fields(call);
     bool edit = call->req->nrefs > 0;
-    struct ym_http *h = openai_send(call, n, OPENAI_TAG_IMAGE, "POST", YM_PAYS, edit ? "/images/edits" : "/images/generations");
+    struct ym_http *h =
+        openai_send(call, n, OPENAI_TAG_IMAGE, "POST", YM_PAYS, edit ? "/images/edits" : "/images/generations");
     h->media_keys = media_keys;
     openai_extras_add(call, fields);
     if (edit) {
@@ -100,7 +101,8 @@ static bool may_fetch(const struct ym_call *call, const char *url)
     return url && (strncmp(url, "https://", 8) == 0 || ym_url_is_ours(call, url));
 }
 
-static int reply(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int reply(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                 struct ym_err *e)
 {
     const cJSON *d, *first = ym_json_at(rep->json, "data[0]");
     const char *url = ym_json_str(first, "url");
@@ -120,8 +122,9 @@ static int reply(const struct ym_call *call, cJSON **state, const struct ym_repl
     }
     openai_cost_image(call, ym_json_get(rep->json, "usage"), n);
     if (!may_fetch(call, url)) {
-        int r = ym_fail(e, YM_EMPTY, ENODATA, "%s answered %s.", openai_name(call),
-                        rep->media_first == rep->nmedia ? "without an image" : "with something that is no image");
+        int r =
+            ym_fail(e, YM_EMPTY, ENODATA, "%s answered %s.", openai_name(call),
+                    rep->media_first == rep->nmedia ? "without an image" : "with something that is no image");
         if (rep->media_first == rep->nmedia) /* else the text shows where the bytes stood */
             ym_err_words(e, rep->text);
         return r;
@@ -133,7 +136,8 @@ static int reply(const struct ym_call *call, cJSON **state, const struct ym_repl
     return 0;
 }
 
-static int fetched(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int fetched(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep,
+                   struct ym_next *n, struct ym_err *e)
 {
     int index = rep->media_first < rep->nmedia ? (int)rep->media_first : -1;
     if (rep->status / 100 == 2 && is_image(rep, index)) {
@@ -143,8 +147,10 @@ static int fetched(const struct ym_call *call, const cJSON *state, const struct 
         return 0;
     }
     bool later = rep->status / 100 == 2 || rep->status >= 500 || rep->status == 408 || rep->status == 429;
-    int r = later ? ym_fail(e, YM_TRANSIENT, EAGAIN, "The finished image cannot be fetched just now (status %d).", rep->status)
-                  : ym_fail(e, YM_LOST, ENOENT, "The image was made, but its address does not give it (status %d).", rep->status);
+    int r = later ? ym_fail(e, YM_TRANSIENT, EAGAIN,
+                            "The finished image cannot be fetched just now (status %d).", rep->status)
+                  : ym_fail(e, YM_LOST, ENOENT,
+                            "The image was made, but its address does not give it (status %d).", rep->status);
     ym_err_words(e, rep->text);
     if (e)
         e->retry_after = ym_retry_after(ym_header_get(rep->headers, "retry-after"), call->now);

@@ -16,15 +16,19 @@ static bool holds(const char *id, const char *const *words)
 /* The list says nothing of what a model makes; a name often does. YM_KIND_NONE: nothing that is made here. */
 static enum ym_kind kind_guess(const char *id)
 {
-    static const char *const others[] = {"embed", "whisper", "tts", "moderation", "transcribe", "realtime", "audio",
-                                         "babbage", "davinci", "rerank", NULL};
-    static const char *const images[] = {"image", "dall-e", "flux", "stable-diffusion", "sdxl", "sd-cpp", "imagen", NULL};
+    static const char *const others[] = {"embed", "whisper", "tts",     "moderation", "transcribe", "realtime",
+                                         "audio", "babbage", "davinci", "rerank",     NULL};
+    static const char *const images[] = {"image", "dall-e", "flux",   "stable-diffusion",
+                                         "sdxl",  "sd-cpp", "imagen", NULL};
     static const char *const videos[] = {"sora", "veo-", "video", "kling", "seedance", "wan2", NULL};
     const struct ym_model *m = ym_driver_model(&ym_driver_openai, id);
     for (int k = 0; m && k < YM_KIND_COUNT; k++)
         if (m->kinds & 1u << k)
             return (enum ym_kind)k;
-    return holds(id, others) ? YM_KIND_NONE : holds(id, images) ? YM_IMAGE : holds(id, videos) ? YM_VIDEO : YM_TEXT;
+    return holds(id, others)   ? YM_KIND_NONE
+           : holds(id, images) ? YM_IMAGE
+           : holds(id, videos) ? YM_VIDEO
+                               : YM_TEXT;
 }
 
 static void model_add(cJSON *models, const cJSON *row)
@@ -41,7 +45,8 @@ static void model_add(cJSON *models, const cJSON *row)
     cJSON_AddItemToArray(models, o);
 }
 
-int openai_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int openai_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                struct ym_err *e)
 {
     const cJSON *row;
     (void)state;

@@ -5,10 +5,11 @@
 
 #include "openai.h"
 
-#define LONG_INPUT 272000 /* tokens; above it text costs twice as much to read and half as much again to write */
+/* Tokens; above them text costs twice as much to read and half as much again to write. */
+#define LONG_INPUT 272000
 
-static int estimate(const struct ym_call *call, double low, double expected, double high, struct ym_estimate *ret,
-                    struct ym_err *e)
+static int estimate(const struct ym_call *call, double low, double expected, double high,
+                    struct ym_estimate *ret, struct ym_err *e)
 {
     struct ym_estimate est;
     if (ym_money_from_double(low, &est.low) < 0 || ym_money_from_double(expected, &est.expected) < 0 ||
@@ -23,8 +24,9 @@ static int estimate(const struct ym_call *call, double low, double expected, dou
 bool openai_is_free(const struct ym_call *call)
 {
     const struct ym_prices *p = &call->prices;
-    bool known = call->req->kind == YM_IMAGE ? p->image >= 0 || p->mtok_image_out >= 0
-                 : call->req->kind == YM_VIDEO ? p->second >= 0 : p->mtok_in >= 0 || p->mtok_out >= 0;
+    bool known = call->req->kind == YM_IMAGE   ? p->image >= 0 || p->mtok_image_out >= 0
+                 : call->req->kind == YM_VIDEO ? p->second >= 0
+                                               : p->mtok_in >= 0 || p->mtok_out >= 0;
     return call->own_base_url && !call->has_key && !known;
 }
 
@@ -32,7 +34,8 @@ static int unknown(const struct ym_call *call, const char *key, struct ym_estima
 {
     if (openai_is_free(call))
         return estimate(call, 0, 0, 0, ret, e);
-    return ym_fail(e, YM_HELD, ENODATA, "Nobody knows the price of %.60s; set %s in prices.toml.", call->req->model, key);
+    return ym_fail(e, YM_HELD, ENODATA, "Nobody knows the price of %.60s; set %s in prices.toml.",
+                   call->req->model, key);
 }
 
 /* ---- images ---- */
@@ -50,7 +53,8 @@ static double image_usd(const struct ym_call *call, double *ret_high)
     if (q == OPENAI_OTHER)
         return -1;
     openai_size(call, &s, NULL);
-    const double *row = t->image[q == OPENAI_AUTO ? OPENAI_MEDIUM : q], *top = t->image[q == OPENAI_AUTO ? OPENAI_HIGH : q];
+    const double *row = t->image[q == OPENAI_AUTO ? OPENAI_MEDIUM : q],
+                 *top = t->image[q == OPENAI_AUTO ? OPENAI_HIGH : q];
     double most = row[0] > row[1] ? row[0] : row[1], top_most = top[0] > top[1] ? top[0] : top[1];
     double times = (double)s.width * s.height / (1024.0 * 1024);
     if (t->shape == OPENAI_THREE) {
@@ -70,7 +74,8 @@ static int image_price(const struct ym_call *call, struct ym_estimate *ret, stru
         return unknown(call, "price_per_image_usd", ret, e);
     if (!p->from_config && p->mtok_in >= 0)
         read = ((double)strlen(call->req->prompt) / 3 * p->mtok_in +
-                1500.0 * (double)call->req->nrefs * openai_traits(call)->mtok_image_in) / 1e6;
+                1500.0 * (double)call->req->nrefs * openai_traits(call)->mtok_image_in) /
+               1e6;
     return estimate(call, image, image + read, high + 4 * read, ret, e);
 }
 
@@ -90,11 +95,14 @@ void openai_cost_image(const struct ym_call *call, const cJSON *usage, struct ym
 {
     const struct ym_prices *p = &call->prices;
     double out = tokens(usage, "output_tokens"), high, image = image_usd(call, &high);
-    double text = tokens(usage, "input_tokens_details.text_tokens"), images = tokens(usage, "input_tokens_details.image_tokens");
+    double text = tokens(usage, "input_tokens_details.text_tokens"),
+           images = tokens(usage, "input_tokens_details.image_tokens");
     if (text + images <= 0)
         text = tokens(usage, "input_tokens");
     if (out > 0 && p->mtok_image_out >= 0 && !(p->from_config && p->image >= 0))
-        cost_set(n, (out * p->mtok_image_out + text * fmax(p->mtok_in, 0) + images * openai_traits(call)->mtok_image_in) / 1e6);
+        cost_set(n, (out * p->mtok_image_out + text * fmax(p->mtok_in, 0) +
+                     images * openai_traits(call)->mtok_image_in) /
+                        1e6);
     else
         cost_set(n, image >= 0 ? image * n->nmedia : openai_is_free(call) ? 0 : -1);
 }
@@ -107,7 +115,8 @@ static int video_price(const struct ym_call *call, struct ym_estimate *ret, stru
     struct openai_size s = {0, 0};
     openai_size(call, &s, NULL);
     /* The listed price is that of 720p. */
-    if (each < 0 || (openai_traits(call)->shape == OPENAI_SORA_PRO && s.width + s.height > 1280 + 720 && !call->prices.from_config))
+    if (each < 0 || (openai_traits(call)->shape == OPENAI_SORA_PRO && s.width + s.height > 1280 + 720 &&
+                     !call->prices.from_config))
         return unknown(call, "price_per_second_usd", ret, e);
     if (seconds > 0 || openai_traits(call)->shape != OPENAI_LOOSE)
         return estimate(call, each * (seconds > 0 ? seconds : 4), each * (seconds > 0 ? seconds : 4),
@@ -139,12 +148,15 @@ static int text_price(const struct ym_call *call, struct ym_estimate *ret, struc
     const struct ym_prices *p = &call->prices;
     const cJSON *asked = ym_json_get(call->req->params, "schema");
     YM_AUTOFREE char *schema = asked ? ym_json_print(asked, false) : NULL;
-    double bytes = (double)(strlen(call->req->prompt) + strlen(ym_json_str_or(call->req->params, "system", "")) +
-                            (schema ? strlen(schema) : 0));
-    double images = (double)call->req->nrefs, out = (double)ym_json_int_or(call->req->params, "max_tokens", OPENAI_TOKENS_OUT);
+    double bytes =
+        (double)(strlen(call->req->prompt) + strlen(ym_json_str_or(call->req->params, "system", "")) +
+                 (schema ? strlen(schema) : 0));
+    double images = (double)call->req->nrefs,
+           out = (double)ym_json_int_or(call->req->params, "max_tokens", OPENAI_TOKENS_OUT);
     if (p->mtok_in < 0 || p->mtok_out < 0)
         return unknown(call, "price_per_mtok_in_usd and price_per_mtok_out_usd", ret, e);
-    return estimate(call, text_usd(p, bytes / 5 + 80 * images, 50), text_usd(p, bytes / 3 + 1500 * images, fmin(out, 1500)),
+    return estimate(call, text_usd(p, bytes / 5 + 80 * images, fmin(out, 50)),
+                    text_usd(p, bytes / 3 + 1500 * images, fmin(out, 1500)),
                     text_usd(p, 50 + bytes + 15000 * images, out), ret, e);
 }
 

@@ -77,8 +77,9 @@ static struct openai_size image_by_class(const struct ym_call *call, struct rati
     if (r.w == 0)
         r = (struct ratio){1, 1};
     if (openai_traits(call)->shape == OPENAI_THREE)
-        return r.w == r.h ? (struct openai_size){1024, 1024}
-               : r.w > r.h ? (struct openai_size){1536, 1024} : (struct openai_size){1024, 1536};
+        return r.w == r.h  ? (struct openai_size){1024, 1024}
+               : r.w > r.h ? (struct openai_size){1536, 1024}
+                           : (struct openai_size){1024, 1536};
     for (int d = 9; d > 1; d--) /* 21:9 has far more sizes as 7:3 */
         while (r.w % d == 0 && r.h % d == 0)
             r = (struct ratio){r.w / d, r.h / d};
@@ -91,19 +92,23 @@ static int image_limits(const struct ym_call *call, struct openai_size s, struct
     double area = (double)s.width * s.height;
     int longer = s.width > s.height ? s.width : s.height, shorter = s.width + s.height - longer;
     if (openai_traits(call)->shape == OPENAI_THREE) {
-        bool known = (s.width == 1024 && (s.height == 1024 || s.height == 1536)) || (s.width == 1536 && s.height == 1024);
-        return known ? 0 : ym_fail(e, YM_INVALID, EINVAL, "%.60s takes 1024x1024, 1536x1024 or 1024x1536, not %dx%d.",
-                                   model, s.width, s.height);
+        bool known = (s.width == 1024 && (s.height == 1024 || s.height == 1536)) ||
+                     (s.width == 1536 && s.height == 1024);
+        return known
+                   ? 0
+                   : ym_fail(e, YM_INVALID, EINVAL, "%.60s takes 1024x1024, 1536x1024 or 1024x1536, not %dx%d.",
+                             model, s.width, s.height);
     }
     if (openai_traits(call)->shape != OPENAI_SIXTEENS)
         return 0;
     if (s.width % STEP || s.height % STEP)
-        return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes widths and heights in steps of %d; use %dx%d.", model, STEP,
-                       nearest(s.width, STEP), nearest(s.height, STEP));
+        return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes widths and heights in steps of %d; use %dx%d.",
+                       model, STEP, nearest(s.width, STEP), nearest(s.height, STEP));
     if (longer > EDGE_MAX || area < AREA_MIN || area > AREA_MAX || longer > RATIO_MAX * shorter)
-        return ym_fail(e, YM_INVALID, EINVAL,
-                       "%.60s takes edges up to %d, at most %d:1, and %d to %d pixels in all; %dx%d is not among them.",
-                       model, EDGE_MAX, RATIO_MAX, AREA_MIN, AREA_MAX, s.width, s.height);
+        return ym_fail(
+            e, YM_INVALID, EINVAL,
+            "%.60s takes edges up to %d, at most %d:1, and %d to %d pixels in all; %dx%d is not among them.",
+            model, EDGE_MAX, RATIO_MAX, AREA_MIN, AREA_MAX, s.width, s.height);
     return 0;
 }
 
@@ -119,7 +124,8 @@ static struct openai_size video_by_class(const struct ym_call *call, struct rati
     if (r.w == 0)
         r = (struct ratio){16, 9};
     double longer = upright ? (double)shorter * r.h / r.w : (double)shorter * r.w / r.h;
-    return upright ? (struct openai_size){shorter, nearest(longer, 2)} : (struct openai_size){nearest(longer, 2), shorter};
+    return upright ? (struct openai_size){shorter, nearest(longer, 2)}
+                   : (struct openai_size){nearest(longer, 2), shorter};
 }
 
 static int video_limits(const struct ym_call *call, struct openai_size s, struct ym_err *e)
@@ -130,27 +136,25 @@ static int video_limits(const struct ym_call *call, struct openai_size s, struct
     bool large = (longer == 1792 && shorter == 1024) || (longer == 1920 && shorter == 1080);
     if (shape == OPENAI_LOOSE || small || (large && shape == OPENAI_SORA_PRO))
         return 0;
-    return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes 1280x720%s, or the same upright, not %dx%d.", call->req->model,
-                   shape == OPENAI_SORA_PRO ? ", 1792x1024 or 1920x1080" : "", s.width, s.height);
+    return ym_fail(e, YM_INVALID, EINVAL, "%.60s takes 1280x720%s, or the same upright, not %dx%d.",
+                   call->req->model, shape == OPENAI_SORA_PRO ? ", 1792x1024 or 1920x1080" : "", s.width,
+                   s.height);
 }
 
 /* ---- both ---- */
 
-static int one_is_missing(const struct ym_call *call, const char *which, struct ym_err *e)
-{
-    (void)call;
-    return ym_fail(e, YM_INVALID, EINVAL, "The %s is missing: give both width and height, or an aspect_ratio with one of them.",
-                   which);
-}
-
 static int by_edges(const struct ym_call *call, struct ratio r, struct openai_size *ret, struct ym_err *e)
 {
     int step = call->req->kind == YM_IMAGE ? STEP : 2;
-    int w = (int)ym_json_int_or(call->req->params, "width", 0), h = (int)ym_json_int_or(call->req->params, "height", 0);
+    int w = (int)ym_json_int_or(call->req->params, "width", 0),
+        h = (int)ym_json_int_or(call->req->params, "height", 0);
     if (ym_json_get(call->req->params, "resolution"))
-        return ym_fail(e, YM_INVALID, EINVAL, "The prompt gives both a resolution and pixels; keep one of them.");
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "The prompt gives both a resolution and pixels; keep one of them.");
     if ((w == 0 || h == 0) && r.w == 0)
-        return one_is_missing(call, w == 0 ? "width" : "height", e);
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "The %s is missing: give both width and height, or an aspect_ratio with one of them.",
+                       w == 0 ? "width" : "height");
     if (w == 0)
         w = nearest((double)h * r.w / r.h, step);
     if (h == 0)

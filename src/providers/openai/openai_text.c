@@ -30,7 +30,8 @@ static bool is_strict(const cJSON *s)
     const cJSON *v;
     if (ym_json_get(s, "allOf") || ym_json_get(s, "oneOf") || ym_json_get(s, "not"))
         return false;
-    if ((ym_json_get(s, "properties") || strcmp(ym_json_str_or(s, "type", ""), "object") == 0) && !object_is_strict(s))
+    if ((ym_json_get(s, "properties") || strcmp(ym_json_str_or(s, "type", ""), "object") == 0) &&
+        !object_is_strict(s))
         return false;
     for (size_t i = 0; i < YM_COUNT(lists); i++)
         cJSON_ArrayForEach (v, ym_json_get(s, lists[i]))
@@ -55,13 +56,15 @@ static bool any_json(const cJSON *schema)
 
 static void format_add(cJSON *o, const cJSON *schema, bool chat)
 {
-    cJSON *format = cJSON_AddObjectToObject(chat ? o : cJSON_AddObjectToObject(o, "text"), chat ? "response_format" : "format");
+    cJSON *format = cJSON_AddObjectToObject(chat ? o : cJSON_AddObjectToObject(o, "text"),
+                                            chat ? "response_format" : "format");
     cJSON_AddStringToObject(format, "type", any_json(schema) ? "json_object" : "json_schema");
     if (any_json(schema))
         return;
     cJSON *at = chat ? cJSON_AddObjectToObject(format, "json_schema") : format;
     cJSON_AddStringToObject(at, "name", schema_name(schema));
-    cJSON_AddBoolToObject(at, "strict", strcmp(ym_json_str_or(schema, "type", ""), "object") == 0 && is_strict(schema));
+    cJSON_AddBoolToObject(at, "strict",
+                          strcmp(ym_json_str_or(schema, "type", ""), "object") == 0 && is_strict(schema));
     cJSON_AddItemToObject(at, "schema", cJSON_Duplicate(schema, true));
 }
 
@@ -70,16 +73,20 @@ static void format_add(cJSON *o, const cJSON *schema, bool chat)
 /* Without a word of the prompt's a ceiling is set where texts cost money, so that the estimate is one. */
 static void most_add(const struct ym_call *call, cJSON *o, bool chat)
 {
-    int64_t most = ym_json_int_or(call->req->params, "max_tokens", call->prices.mtok_out >= 0 ? OPENAI_TOKENS_OUT : 0);
+    int64_t most =
+        ym_json_int_or(call->req->params, "max_tokens", call->prices.mtok_out >= 0 ? OPENAI_TOKENS_OUT : 0);
     /* Its reasoning models refuse the old name, which is the one that other servers know. */
-    const char *key = !chat ? "max_output_tokens" : openai_is_official(call) || openai_known(call) ? "max_completion_tokens" : "max_tokens";
+    const char *key = !chat                                            ? "max_output_tokens"
+                      : openai_is_official(call) || openai_known(call) ? "max_completion_tokens"
+                                                                       : "max_tokens";
     if (most > 0)
         cJSON_AddNumberToObject(o, key, (double)most);
 }
 
 cJSON *openai_text_fields(const struct ym_call *call)
 {
-    const cJSON *p = call->req->params, *schema = ym_json_get(p, "schema"), *temperature = ym_json_get(p, "temperature");
+    const cJSON *p = call->req->params, *schema = ym_json_get(p, "schema"),
+                *temperature = ym_json_get(p, "temperature");
     const char *system = ym_json_str(p, "system");
     bool chat = openai_is_chat(call);
     cJSON *o = cJSON_CreateObject();
@@ -110,7 +117,8 @@ static bool says_json(const char *s)
 static char *prompt_text(const struct ym_call *call)
 {
     const cJSON *p = call->req->params;
-    bool add = any_json(ym_json_get(p, "schema")) && !says_json(call->req->prompt) && !says_json(ym_json_str(p, "system"));
+    bool add = any_json(ym_json_get(p, "schema")) && !says_json(call->req->prompt) &&
+               !says_json(ym_json_str(p, "system"));
     return ym_asprintf("%s%s", call->req->prompt, add ? "\n\nAnswer in JSON." : "");
 }
 

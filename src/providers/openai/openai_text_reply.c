@@ -29,8 +29,9 @@ static char *cleaned(const char *s, bool json)
 static int fail_cut(const struct ym_call *call, struct ym_err *e)
 {
     const cJSON *most = ym_json_get(call->req->params, "max_tokens");
-    return ym_fail(e, YM_INVALID, E2BIG, "The text of %.60s was cut at %s tokens; %s max_tokens.", call->req->model,
-                   most ? "the given number of" : "the usual number of", most ? "raise" : "give a higher");
+    return ym_fail(e, YM_INVALID, E2BIG, "The text of %.60s was cut at %s tokens; %s max_tokens.",
+                   call->req->model, most ? "the given number of" : "the usual number of",
+                   most ? "raise" : "give a higher");
 }
 
 static int fail_refused(const struct ym_call *call, const char *words, struct ym_err *e)
@@ -41,8 +42,8 @@ static int fail_refused(const struct ym_call *call, const char *words, struct ym
 }
 
 /* text: what came; cut: it was ended by the limit. */
-static int text_done(const struct ym_call *call, const struct ym_reply *rep, const char *text, bool cut, struct ym_next *n,
-                     struct ym_err *e)
+static int text_done(const struct ym_call *call, const struct ym_reply *rep, const char *text, bool cut,
+                     struct ym_next *n, struct ym_err *e)
 {
     bool json = ym_json_get(call->req->params, "schema") != NULL;
     YM_AUTOFREE char *clean = cleaned(text, json);
@@ -54,7 +55,8 @@ static int text_done(const struct ym_call *call, const struct ym_reply *rep, con
     else if (!*clean)
         r = ym_fail(e, YM_EMPTY, ENODATA, "%.60s answered without a text.", call->req->model);
     else if (json && ym_json_parse(clean, strlen(clean), TEXT_MAX, &value, NULL) < 0)
-        r = ym_fail(e, YM_EMPTY, EBADMSG, "%.60s did not answer in the JSON that was asked for.", call->req->model);
+        r = ym_fail(e, YM_EMPTY, EBADMSG, "%.60s did not answer in the JSON that was asked for.",
+                    call->req->model);
     if (r < 0) {
         ym_err_words(e, text);
         return r;
@@ -87,7 +89,8 @@ static void output_read(const cJSON *doc, struct ym_buf *text, const char **ret_
     }
 }
 
-int openai_responses_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int openai_responses_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n,
+                           struct ym_err *e)
 {
     YM_AUTOBUF struct ym_buf text;
     const char *status = ym_json_str_or(rep->json, "status", ""), *refusal = NULL;
@@ -116,11 +119,13 @@ static void content_read(const cJSON *content, struct ym_buf *text)
         ym_buf_adds(text, ym_json_str_or(part, "text", ""));
 }
 
-int openai_chat_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int openai_chat_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n,
+                      struct ym_err *e)
 {
     YM_AUTOBUF struct ym_buf text;
     const cJSON *choice = ym_json_at(rep->json, "choices[0]"), *message = ym_json_get(choice, "message");
-    const char *finish = ym_json_str_or(choice, "finish_reason", ""), *refusal = ym_json_str(message, "refusal");
+    const char *finish = ym_json_str_or(choice, "finish_reason", ""),
+               *refusal = ym_json_str(message, "refusal");
     ym_buf_init(&text, TEXT_MAX);
     openai_cost_text(call, ym_json_get(rep->json, "usage"), n);
     if (!openai_is_answer(rep))

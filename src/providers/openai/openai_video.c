@@ -70,7 +70,8 @@ static double seconds_of(const cJSON *video)
 static void wait(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n)
 {
     double percent = ym_json_num_or(rep->json, "progress", -1);
-    const char *status = ym_json_str_or(rep->json, "status", ""), *told = ym_header_get(rep->headers, "openai-poll-after-ms");
+    const char *status = ym_json_str_or(rep->json, "status", ""),
+               *told = ym_header_get(rep->headers, "openai-poll-after-ms");
     n->what = YM_NEXT_WAIT;
     n->has_handle = true;
     n->progress = percent >= 0 && percent <= 100 ? percent / 100 : -1;
@@ -83,7 +84,8 @@ static void wait(const struct ym_call *call, const struct ym_reply *rep, struct 
 }
 
 /* The state of a video, in the answer to its creation or to a look. */
-static int video_read(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int video_read(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                      struct ym_err *e)
 {
     static const char *const ready[] = {"completed", "succeeded", "success", "done", NULL};
     static const char *const over[] = {"cancelled", "canceled", "deleted", "expired", NULL};
@@ -102,19 +104,22 @@ static int video_read(const struct ym_call *call, cJSON **state, const struct ym
     if (strcmp(status, "failed") == 0 || strcmp(status, "error") == 0)
         return openai_fail_job(call, ym_json_get(rep->json, "error"), "video", e);
     if (is_one_of(status, over))
-        return ym_fail(e, YM_LOST, ENOENT, "The video was %s at the provider; save the prompt again to make it anew.", status);
+        return ym_fail(e, YM_LOST, ENOENT,
+                       "The video was %s at the provider; save the prompt again to make it anew.", status);
     wait(call, rep, n);
     return 0;
 }
 
-static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     const char *id = ym_json_str(rep->json, "id");
     /* A video that failed at once is an answer too. */
     if (!openai_is_answer(rep) && !(rep->status / 100 == 2 && id && ym_json_str(rep->json, "status")))
         return openai_fail(call, rep, e);
     if (!id || !*id || strlen(id) > 500) {
-        int r = ym_fail(e, YM_EMPTY, EPROTO, "%s took the video, but gave no id to ask for it.", openai_name(call));
+        int r =
+            ym_fail(e, YM_EMPTY, EPROTO, "%s took the video, but gave no id to ask for it.", openai_name(call));
         ym_err_words(e, rep->text);
         return r;
     }
@@ -126,7 +131,8 @@ static int created(const struct ym_call *call, cJSON **state, const struct ym_re
 }
 
 /* Nothing but a clear word of the provider's ends a video that was paid for. */
-static int look_failed(const struct ym_call *call, const struct ym_reply *rep, const char *what, struct ym_err *e)
+static int look_failed(const struct ym_call *call, const struct ym_reply *rep, const char *what,
+                       struct ym_err *e)
 {
     enum ym_class cls = ym_http_class(rep->status);
     const char *words = ym_json_str(ym_json_get(rep->json, "error"), "message");
@@ -136,17 +142,19 @@ static int look_failed(const struct ym_call *call, const struct ym_reply *rep, c
     else if (cls == YM_AUTH || cls == YM_THROTTLED || rep->status == 409)
         return openai_fail(call, rep, e);
     else if (cls == YM_TRANSIENT || cls == YM_OK)
-        r = ym_fail(e, YM_TRANSIENT, EAGAIN, "%s could not say how the video is just now (status %d, %s).", openai_name(call),
-                    rep->status, what);
+        r = ym_fail(e, YM_TRANSIENT, EAGAIN, "%s could not say how the video is just now (status %d, %s).",
+                    openai_name(call), rep->status, what);
     else
-        r = ym_fail(e, YM_LOST, EPROTO, "%s does not give the video (status %d, %s).", openai_name(call), rep->status, what);
+        r = ym_fail(e, YM_LOST, EPROTO, "%s does not give the video (status %d, %s).", openai_name(call),
+                    rep->status, what);
     ym_err_words(e, words ? words : rep->text);
     if (e)
         e->retry_after = ym_retry_after(ym_header_get(rep->headers, "retry-after"), call->now);
     return r;
 }
 
-static int looked(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int looked(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                  struct ym_err *e)
 {
     if (rep->status / 100 != 2 || !ym_json_str(rep->json, "status"))
         return look_failed(call, rep, "its state", e);
@@ -168,7 +176,8 @@ static int no_content(const struct ym_call *call, cJSON *state, const struct ym_
     return r;
 }
 
-static int content(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int content(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     unsigned index = rep->media_first;
     if (rep->status / 100 != 2 || index >= rep->nmedia || !rep->media[index].is_media)
@@ -200,8 +209,8 @@ int openai_video_step(const struct ym_call *call, cJSON **state, const struct ym
 }
 
 /* A video is deleted; whether one that is being made stops by that is for the service to say. */
-int openai_video_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
-                        struct ym_err *e)
+int openai_video_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                        struct ym_next *n, struct ym_err *e)
 {
     (void)e;
     if (!rep && ym_json_str(*state, "id")) {
