@@ -72,6 +72,12 @@ def b2(data):
     return hashlib.blake2b(data, digest_size=32).hexdigest()
 
 
+def note(lib, stem):
+    """Its error.log, which is written right after the state is known."""
+    lib.wait_exists(stem + ".error.log")
+    return lib.read(stem + ".error.log")
+
+
 def field(body, name):
     """The text of one field of a form, as the log shows it."""
     mark = f'name="{name}"\r\n\r\n'
@@ -123,8 +129,8 @@ def test_what_the_service_says_no_to(lib, api):
     api.script([{"do": "moderated"}])
     lib.save("images/bad.txt", "something else")
     lib.wait_state("images/bad.txt", "failed")
-    note = lib.read("images/bad.error.log")
-    assert "moderation_blocked" in note and "safety system" in note
+    said = note(lib, "images/bad")
+    assert "moderation_blocked" in said and "safety system" in said
     lib.idle()
     assert len(sent(api, "/v1/images/generations")) == 1 and api.stats()["paid"] == 0
 
@@ -156,7 +162,7 @@ def test_no_money_stops_the_provider(lib, api):
 def test_a_field_that_it_does_not_take(lib, api):
     lib.save("images/fox.txt", "---\nsteps: 20\n---\na red fox")
     lib.wait_state("images/fox.txt", "failed")
-    assert "takes no steps" in lib.read("images/fox.error.log")
+    assert "takes no steps" in note(lib, "images/fox")
     assert api.stats()["requests"] == 0
 
 
@@ -200,7 +206,7 @@ def test_video_survives_bad_looks(lib, api):
     assert lib.state("videos/fox.txt") == "running"
     api.start()
     lib.wait_state("videos/fox.txt", "unknown", seconds=60)  # the fake forgot its videos with its process
-    assert "does not know this video" in lib.read("videos/fox.error.log")
+    assert "does not know this video" in note(lib, "videos/fox")
     assert api.stats()["paid"] == 0
 
 
@@ -228,7 +234,7 @@ def test_video_that_failed(lib, api):
     api.script([{"do": "fail_video", "code": "moderation_blocked"}])
     lib.save("videos/fox.txt", "---\nduration: 4\n---\nthe fox runs")
     lib.wait_state("videos/fox.txt", "failed")
-    assert "moderation_blocked" in lib.read("videos/fox.error.log")
+    assert "moderation_blocked" in note(lib, "videos/fox")
     lib.idle()
     assert len(sent(api, "/v1/videos")) == 1
 
@@ -278,8 +284,8 @@ def test_text_that_was_cut_or_refused(lib, api):
     lib.save("texts/bad.txt", "something bad")
     lib.wait_state("texts/long.txt", "failed")
     lib.wait_state("texts/bad.txt", "failed")
-    assert "give a higher max_tokens" in lib.read("texts/long.error.log")
-    assert "cannot help with that" in lib.read("texts/bad.error.log")
+    assert "give a higher max_tokens" in note(lib, "texts/long")
+    assert "cannot help with that" in note(lib, "texts/bad")
     assert float(lib.ask("texts/long.txt", "cost_usd") or 0) > 0  # it was billed all the same
 
 
@@ -299,4 +305,4 @@ def test_ollama(libraries, ollama):
     assert lib.sidecar(name)["ymago"]["cost_usd"] == 0
     lib.save("texts/other.txt", "---\nmodel: openai/mistral\n---\nhello")
     lib.wait_state("texts/other.txt", "failed")
-    assert "has no model mistral" in lib.read("texts/other.error.log")
+    assert "has no model mistral" in note(lib, "texts/other")
