@@ -217,6 +217,7 @@ struct ym_driver {
     bool is_local;                    /* serves defaults when its base_url is configured, before any key */
     bool idempotent;                  /* its create requests carry a key by which the provider knows a repetition */
     bool needs_key;
+    bool keyless_elsewhere;           /* a configured base_url (a local server, a gateway) may need no key */
     const char *key_env;              /* variable of the environment with the key: "GOOGLE_API_KEY"; NULL */
     const char *key_env_more;         /* a second name of it: "GEMINI_API_KEY"; the first wins; NULL */
     const char *base_url;             /* default */

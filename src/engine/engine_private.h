@@ -205,6 +205,7 @@ int runs_precious(const struct ym_engine *e);
 void runs_free(struct ym_engine *e);
 
 /* ---- fallback.c: the next model when one refuses its service ---- */
+bool provider_lacks_key(const struct ym_engine *e, const struct ym_driver *d);
 bool provider_is_usable(const struct ym_engine *e, const struct ym_driver *d);
 /* What a new job may fall back to, for its row; NULL = nothing. Caller frees. */
 char *fallback_list(const struct ym_engine *e, const struct ym_request *req, const cJSON *fields);

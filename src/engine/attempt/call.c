@@ -1,6 +1,8 @@
 /* What a driver is told about a job. */
 #include "engine_private.h"
 
+#define TEXT_PROMPT 32000 /* characters that a text model is given where nothing else is known */
+
 const struct ym_driver *driver_find(const struct ym_engine *e, const char *name)
 {
     for (const struct ym_driver *const *d = e->p.drivers; name && *d; d++)
@@ -50,6 +52,8 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
     mem->params = ym_driver_params(d, mem, req->kind);
     if (ym_config_model(e->config, req->model, &mc) && mc.max_prompt > 0)
         mem->max_prompt = (unsigned)mc.max_prompt;
+    if (!mem->max_prompt && req->kind == YM_TEXT)
+        mem->max_prompt = TEXT_PROMPT;
     *ret = (struct ym_call){.job_id = job_id, .attempt = attempt, .req = req, .model = mem,
                             .base_url = pc.base_url ? pc.base_url : d->base_url ? d->base_url : "",
                             .has_key = pc.key != NULL, .own_base_url = pc.base_url != NULL, .now = engine_wall(e),

@@ -4,16 +4,16 @@
 
 #define TRIED_MAX 65536
 
-static bool has_key(const struct ym_engine *e, const struct ym_driver *d)
+bool provider_lacks_key(const struct ym_engine *e, const struct ym_driver *d)
 {
     struct ym_provider_conf pc;
     ym_config_provider(e->config, d->name, &pc);
-    return pc.key != NULL;
+    return d->needs_key && !pc.key && !(d->keyless_elsewhere && pc.base_url);
 }
 
 bool provider_is_usable(const struct ym_engine *e, const struct ym_driver *d)
 {
-    return (!d->needs_key || has_key(e, d)) && !provider_is_blocked(e, d->name);
+    return !provider_lacks_key(e, d) && !provider_is_blocked(e, d->name);
 }
 
 static cJSON *left_of_defaults(const struct ym_engine *e, enum ym_kind kind)

@@ -66,7 +66,6 @@ void job_born(struct ym_engine *e, const struct ym_id *id, const struct birth *b
 {
     struct ym_err err;
     struct ym_job_row r = {.id = *id};
-    struct ym_provider_conf pc;
     row_fields(e, &r, b);
     if (!b->driver) {
         born_wrong(e, &r, b);
@@ -84,11 +83,10 @@ void job_born(struct ym_engine *e, const struct ym_id *id, const struct birth *b
     r.tried = fallback_list(e, b->req, b->fields);
     resolve_price(e, b->driver, b->req, &r.est);
     const struct ym_driver *d = driver_chosen(e, &r, b->driver);
-    ym_config_provider(e->config, d->name, &pc);
     const char *why = budget_holds(e, &r, d->is_free, &err);
     if (why) {
         hold_job(e, &r, JE_HOLD, why, &err);
-    } else if (d->needs_key && !pc.key) {
+    } else if (provider_lacks_key(e, d)) {
         born_blocked(e, &r, d);
     } else {
         if (r.est.high.micro_usd > e->budget.grace.micro_usd && e->budget.grace.micro_usd >= 0 && r.run_at.ms <= r.queued_at.ms)

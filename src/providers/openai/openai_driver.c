@@ -114,7 +114,8 @@ static int openai_list_slot(const struct ym_call *call, cJSON **state, const str
 const struct ym_driver ym_driver_openai = {
     .name = "openai",
     .kinds = 1u << YM_IMAGE | 1u << YM_VIDEO | 1u << YM_TEXT,
-    .needs_key = true, /* of the service itself */
+    .needs_key = true,
+    .keyless_elsewhere = true, /* of the service itself */
     .key_env = "OPENAI_API_KEY",
     .base_url = OPENAI_BASE_URL,
     .rate_limit = 60,
