@@ -75,7 +75,7 @@ static const struct cmd commands[] = {
     {"umount", "DIR", 1, 1, umount_opts, cmd_umount, "end a mount; the folder is a plain folder again", NULL, false},
     {"run", "[DIR]", 0, 1, NULL, cmd_run, "one pass over a library without a mount, for cron and CI",
      "Looks through the library, makes what is due, waits for it and prints a summary. Exit code: 0 all done, 3 some failed, 4 something is held.", false},
-    {"image", "PROMPT|-", 1, 2, image_opts, cmd_image, "make a picture and write it to a file",
+    {"image", "PROMPT|-", 1, 2, image_opts, cmd_make, "make a picture and write it to a file",
      "The prompt is one argument (use quotes) or comes from standard input (-). `ymago image generate PROMPT` is the same. "
      "The path of each picture is printed on standard output when it is complete. The same command again gives the same picture and costs nothing.", false},
     {"status", "[DIR]", 0, 1, NULL, cmd_status, "what runs, waits, is held, and today's spend", NULL, false},

@@ -1,4 +1,4 @@
-/* ymago image: orders pictures, waits for them, writes each whole where it is wanted. */
+/* ymago image, video, audio, sfx, text: orders results, waits for them, writes each whole where it is wanted. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #define CANCEL_MS  3000
 #define REFERENCES "references"
 
-struct image {
+struct making {
     struct cli *c;
     struct where w;
     struct session s;
@@ -46,7 +46,7 @@ static char *prompt_from_stdin(struct ym_err *e)
     return ym_buf_steal(&b);
 }
 
-static int prompt_read(struct image *m, struct ym_err *e)
+static int prompt_read(struct making *m, struct ym_err *e)
 {
     const char **pos = m->c->a.pos;
     const char *word = pos[0];
@@ -70,7 +70,7 @@ static int prompt_read(struct image *m, struct ym_err *e)
 
 /* Options that are fields of a request by the same name. They are checked here too, so that a
  * typing mistake is told before anything is started. */
-static int fields_read(struct image *m, struct ym_err *e)
+static int fields_read(struct making *m, struct ym_err *e)
 {
     static const char *const names[] = {"seed",  "quality",    "aspect-ratio", "negative-prompt",
                                         "model", "resolution", "variation",    "max-usd",
@@ -100,7 +100,7 @@ static int fields_read(struct image *m, struct ym_err *e)
     return ym_fields_check(m->fields, "command line", &checked, e);
 }
 
-static int target_read(struct image *m, struct ym_err *e)
+static int target_read(struct making *m, struct ym_err *e)
 {
     m->cfg = m->c->h->config_load(&m->c->common, e);
     if (!m->cfg)
@@ -111,7 +111,7 @@ static int target_read(struct image *m, struct ym_err *e)
 }
 
 /* ---- references: files of the library; others are copied into it ---- */
-static int reference(struct image *m, const char *operand, cJSON *refs, struct ym_err *e)
+static int reference(struct making *m, const char *operand, cJSON *refs, struct ym_err *e)
 {
     YM_AUTOFREE char *rel = NULL;
     struct ym_err ignored;
@@ -136,7 +136,7 @@ static int reference(struct image *m, const char *operand, cJSON *refs, struct y
     return 0;
 }
 
-static int order(struct image *m, struct ym_err *e)
+static int order(struct making *m, struct ym_err *e)
 {
     YM_AUTOJSON cJSON *q = request_new("image", NULL);
     const char *from;
@@ -167,7 +167,7 @@ static void ending_set(struct ending *d, const char *state, enum ym_class cls, c
 }
 
 /* The job's own slot in the journal: it has no file. */
-static cJSON *state_of(struct image *m, const char *id)
+static cJSON *state_of(struct making *m, const char *id)
 {
     cJSON *st = NULL;
     struct ym_err ignored;
@@ -178,7 +178,7 @@ static cJSON *state_of(struct image *m, const char *id)
 
 /* Why a queued job does not start, when its provider is the reason. Caller frees; NULL = it is not.
  */
-static char *lane_trouble(struct image *m, const char *model)
+static char *lane_trouble(struct making *m, const char *model)
 {
     YM_AUTOJSON cJSON *a = NULL;
     struct ym_err ignored;
@@ -196,7 +196,7 @@ static char *lane_trouble(struct image *m, const char *model)
     return NULL;
 }
 
-static void show_progress(struct image *m, const char *id, int at, int total, ym_mono since)
+static void show_progress(struct making *m, const char *id, int at, int total, ym_mono since)
 {
     YM_AUTOJSON cJSON *st = m->c->json ? NULL : state_of(m, id);
     if (!st)
@@ -217,7 +217,7 @@ static void show_progress(struct image *m, const char *id, int at, int total, ym
 
 /* The engine has nothing to do and this job is still queued: it waits for a person, or for another
  * day. Nothing was sent for it. */
-static bool is_stuck(struct image *m, const char *id, struct ending *ret)
+static bool is_stuck(struct making *m, const char *id, struct ending *ret)
 {
     YM_AUTOJSON cJSON *st = state_of(m, id);
     if (!st || strcmp(ym_json_str_or(st, "state", ""), "queued") != 0)
@@ -244,7 +244,7 @@ static int job_answer(struct call *c, struct ending *ret, struct ym_err *e)
 }
 
 /* 0 with how it ended, or -EINTR, or an error of the engine. */
-static int job_follow(struct image *m, const char *id, int at, int total, struct ending *ret,
+static int job_follow(struct making *m, const char *id, int at, int total, struct ending *ret,
                       struct ym_err *e)
 {
     enum { JOB, IDLE, CALLS };
@@ -276,7 +276,7 @@ static int job_follow(struct image *m, const char *id, int at, int total, struct
 }
 
 /* ---- its bytes ---- */
-static int job_save(struct image *m, const char *id, int number, cJSON *item, struct ym_err *e)
+static int job_save(struct making *m, const char *id, int number, cJSON *item, struct ym_err *e)
 {
     YM_AUTOJSON cJSON *a = NULL, *q = request_new("fetch", NULL);
     YM_AUTOCLOSE int fd = -1;
@@ -307,7 +307,7 @@ static int job_save(struct image *m, const char *id, int number, cJSON *item, st
     return 0;
 }
 
-static void say_ending(struct image *m, const char *id, const struct ending *d)
+static void say_ending(struct making *m, const char *id, const struct ending *d)
 {
     const char *why = d->why[0] ? d->why : "no reason was given";
     if (strcmp(d->state, "held") == 0)
@@ -323,7 +323,7 @@ static void say_ending(struct image *m, const char *id, const struct ending *d)
         out_note(m->c, "%c%s: %s", d->state[0] - 'a' + 'A', d->state + 1, why);
 }
 
-static int job_one(struct image *m, const char *id, int at, int total, int *ret_code,
+static int job_one(struct making *m, const char *id, int at, int total, int *ret_code,
                    struct ym_err *e)
 {
     struct ending d = {0};
@@ -347,7 +347,7 @@ static int job_one(struct image *m, const char *id, int at, int total, int *ret_
 
 /* ---- leaving before the end: nothing that was not sent yet is to be bought behind the user's back
  * ---- */
-static void cancel_from(struct image *m, const cJSON *jobs, int first)
+static void cancel_from(struct making *m, const cJSON *jobs, int first)
 {
     struct ym_err ignored;
     const cJSON *id;
@@ -363,7 +363,7 @@ static void cancel_from(struct image *m, const cJSON *jobs, int first)
     }
 }
 
-static int jobs_all(struct image *m, struct ym_err *e)
+static int jobs_all(struct making *m, struct ym_err *e)
 {
     const cJSON *jobs = ym_json_get(m->answer, "jobs"), *id;
     int total = cJSON_GetArraySize(jobs), at = 0, code = YM_EXIT_DONE, one = YM_EXIT_DONE;
@@ -387,7 +387,7 @@ static int jobs_all(struct image *m, struct ym_err *e)
     return code;
 }
 
-static int image_all(struct image *m, struct ym_err *e)
+static int make_all(struct making *m, struct ym_err *e)
 {
     int r = prompt_read(m, e);
     if (r == 0)
@@ -405,7 +405,7 @@ static int image_all(struct image *m, struct ym_err *e)
     return r < 0 ? r : jobs_all(m, e);
 }
 
-static int finish(struct image *m, int r, const struct ym_err *e)
+static int finish(struct making *m, int r, const struct ym_err *e)
 {
     int code = r;
     if (r < 0 && e->cls == YM_CANCELLED) {
@@ -426,11 +426,11 @@ static int finish(struct image *m, int r, const struct ym_err *e)
     return out_json(m->c, o, code);
 }
 
-int cmd_image(struct cli *c)
+int cmd_make(struct cli *c)
 {
-    struct image m = {.c = c, .results = cJSON_CreateArray()};
+    struct making m = {.c = c, .results = cJSON_CreateArray()};
     struct ym_err err = {0};
-    int r = image_all(&m, &err);
+    int r = make_all(&m, &err);
     int code = finish(&m, r, &err);
     session_close(&m.s);
     where_fini(&m.w);
