@@ -4,6 +4,7 @@
 #define YMAGO_CLI_H
 
 #include <ymago/config.h>
+#include <ymago/driver.h>
 #include <ymago/service.h>
 
 struct ym_cli_common {                 /* what every command may be told; borrowed */
@@ -23,6 +24,7 @@ struct ym_cli_mount {                  /* borrowed during the call */
 };
 
 struct ym_cli_hooks {
+    const struct ym_driver *const *drivers; /* of this program; NULL-terminated */
     /* `ymago mount`: says itself what is to be said. Returns the exit code. */
     int (*mount)(const struct ym_cli_mount *m);
     /* An engine in this process, without a mount, whose service is *ret until engine_end. create: make

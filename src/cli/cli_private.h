@@ -33,7 +33,8 @@ int cmd_mount(struct cli *c);
 int cmd_mount_form(struct cli *c);
 int cmd_umount(struct cli *c);
 int cmd_run(struct cli *c);
-int cmd_make(struct cli *c);
+int cmd_make(struct cli *c);                    /* image, video, audio, sfx, text */
+int cmd_models(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_wait(struct cli *c);
 int cmd_verb(struct cli *c);                    /* any verb of the service */

@@ -14,6 +14,7 @@
 
 struct making {
     struct cli *c;
+    enum ym_kind kind;
     struct where w;
     struct session s;
     struct ym_config *cfg;
@@ -22,7 +23,18 @@ struct making {
     struct save_to to;
     int n;
     bool said_taken;
+    bool to_stdout;
 };
+
+/* "picture": what one result is called in sentences. */
+static const char *noun(const struct making *m)
+{
+    static const char *const nouns[YM_KIND_COUNT] = {
+        [YM_IMAGE] = "picture", [YM_VIDEO] = "video", [YM_AUDIO] = "recording",
+        [YM_SFX] = "sound",     [YM_TEXT] = "text",
+    };
+    return nouns[m->kind];
+}
 
 /* ---- what is wanted ---- */
 static char *prompt_from_stdin(struct ym_err *e)
@@ -54,7 +66,7 @@ static int prompt_read(struct making *m, struct ym_err *e)
         word = pos[1];
     else if (m->c->a.npos == 2)
         return ym_fail(e, YM_INVALID, EINVAL,
-                       "Put the whole prompt in quotes: ymago image \"PROMPT\"");
+                       "Put the whole prompt in quotes: ymago %s \"PROMPT\"", m->c->a.cmd->name);
     YM_AUTOFREE char *text = strcmp(word, "-") == 0 ? prompt_from_stdin(e) : ym_strdup(word);
     if (!text)
         return -EINVAL;
@@ -63,38 +75,45 @@ static int prompt_read(struct making *m, struct ym_err *e)
         return ym_fail(e, YM_INVALID, EILSEQ, "The prompt is not valid UTF-8 text.");
     const char *trimmed = ym_text_trim(text, &len);
     if (!len)
-        return ym_fail(e, YM_INVALID, EINVAL, "The prompt is empty: say what you want to see.");
+        return ym_fail(e, YM_INVALID, EINVAL, "The prompt is empty: say what you want.");
     m->prompt = ym_strndup(trimmed, len);
     return 0;
+}
+
+/* The field that an option sets; NULL when it is no field's, or a file's name. */
+static const struct ym_field *field_of(const struct opt *o)
+{
+    const struct ym_field *f = o->name ? ym_field_find(o->name) : NULL;
+    bool apart = f && (strcmp(f->name, "n") == 0 || strcmp(f->name, "from_image") == 0 ||
+                       strcmp(f->name, "last_frame") == 0);
+    return apart ? NULL : f;
 }
 
 /* Options that are fields of a request by the same name. They are checked here too, so that a
  * typing mistake is told before anything is started. */
 static int fields_read(struct making *m, struct ym_err *e)
 {
-    static const char *const names[] = {"seed",  "quality",    "aspect-ratio", "negative-prompt",
-                                        "model", "resolution", "variation",    "max-usd",
-                                        NULL};
     YM_AUTOJSON cJSON *checked = NULL;
     const char *n = arg_get(&m->c->a, "n");
     m->fields = cJSON_CreateObject();
-    for (const char *const *name = names; *name; name++) {
-        const char *v = arg_get(&m->c->a, *name);
+    for (const struct opt *o = m->c->a.cmd->opts; o->name || o->letter; o++) {
+        const struct ym_field *f = field_of(o);
+        const char *v = f ? arg_get(&m->c->a, o->name) : NULL;
         if (v && !*v)
-            return ym_fail(e, YM_INVALID, EINVAL, "--%s needs a value.", *name);
+            return ym_fail(e, YM_INVALID, EINVAL, "--%s needs a value.", o->name);
         if (v && ym_utf8_valid(v, strlen(v)) != strlen(v))
             return ym_fail(e, YM_INVALID, EILSEQ, "The value of --%s is not valid UTF-8 text.",
-                           *name);
+                           o->name);
         if (v)
-            cJSON_AddStringToObject(m->fields, ym_field_find(*name)->name, v);
+            cJSON_AddStringToObject(m->fields, f->name, v);
     }
     m->n = 1;
     if (n) {
         char *end;
         long count = strtol(n, &end, 10);
         if (end == n || *end || count < 1 || count > N_MAX)
-            return ym_fail(e, YM_INVALID, EINVAL, "--n is the number of pictures, from 1 to %d.",
-                           N_MAX);
+            return ym_fail(e, YM_INVALID, EINVAL, "--n is the number of %ss, from 1 to %d.",
+                           noun(m), N_MAX);
         m->n = (int)count;
     }
     return ym_fields_check(m->fields, "command line", &checked, e);
@@ -106,17 +125,32 @@ static int target_read(struct making *m, struct ym_err *e)
     if (!m->cfg)
         return -EINVAL;
     const char *fallback = ym_config_str(m->cfg, "defaults.output_path");
+    const char *path = arg_get(&m->c->a, "output-path");
+    m->to_stdout = path && strcmp(path, "-") == 0;
+    if (m->to_stdout && (m->c->json || m->n > 1))
+        return ym_fail(e, YM_INVALID, EINVAL, "Standard output takes one %s and nothing else: leave out --%s.", noun(m),
+                       m->c->json ? "json" : "n");
+    if (m->to_stdout)
+        return 0;
     return save_to_open(m->c->cwd, arg_get(&m->c->a, "output-path"),
                         fallback ? fallback : m->c->cwd, m->prompt, m->c->umask, &m->to, e);
 }
 
 /* ---- references: files of the library; others are copied into it ---- */
-static int reference(struct making *m, const char *operand, cJSON *refs, struct ym_err *e)
+static void reference_add(cJSON *refs, const char *path, enum ym_ref_role role)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(refs, o);
+    cJSON_AddStringToObject(o, "path", path);
+    cJSON_AddStringToObject(o, "role", ym_ref_role_name(role));
+}
+
+static int reference(struct making *m, const char *operand, enum ym_ref_role role, cJSON *refs, struct ym_err *e)
 {
     YM_AUTOFREE char *rel = NULL;
     struct ym_err ignored;
     if (strncmp(operand, "https://", 8) == 0) {
-        cJSON_AddItemToArray(refs, cJSON_CreateString(operand));
+        reference_add(refs, operand, role);
         return 0;
     }
     bool here = access(operand, F_OK) == 0;
@@ -132,24 +166,24 @@ static int reference(struct making *m, const char *operand, cJSON *refs, struct 
     if (ym_utf8_valid(rel, strlen(rel)) != strlen(rel))
         return ym_fail(e, YM_INVALID, EILSEQ,
                        "The name of the reference image is not valid UTF-8: rename it.");
-    cJSON_AddItemToArray(refs, cJSON_CreateString(rel));
+    reference_add(refs, rel, role);
     return 0;
 }
 
 static int order(struct making *m, struct ym_err *e)
 {
-    YM_AUTOJSON cJSON *q = request_new("image", NULL);
-    const char *from;
+    YM_AUTOJSON cJSON *q = request_new(ym_kind_name(m->kind), NULL);
+    const char *from, *last = arg_get(&m->c->a, "last-frame");
+    int r = 0;
     cJSON_AddStringToObject(q, "prompt", m->prompt);
     cJSON_AddItemToObject(q, "fields", ym_steal(&m->fields));
     cJSON_AddNumberToObject(q, "n", m->n);
     cJSON *refs = cJSON_AddArrayToObject(q, "refs");
-    for (size_t i = 0; (from = arg_nth(&m->c->a, "from-image", i)); i++) {
-        int r = reference(m, from, refs, e);
-        if (r < 0)
-            return r;
-    }
-    return session_call(&m->s, ym_steal(&q), -1, &m->answer, NULL, e);
+    for (size_t i = 0; r == 0 && (from = arg_nth(&m->c->a, "from-image", i)); i++)
+        r = reference(m, from, i ? YM_REF_REFERENCE : YM_REF_SOURCE, refs, e); /* the first is what it starts from */
+    if (r == 0 && last)
+        r = reference(m, last, YM_REF_LAST_FRAME, refs, e);
+    return r < 0 ? r : session_call(&m->s, ym_steal(&q), -1, &m->answer, NULL, e);
 }
 
 /* ---- waiting for one of them ---- */
@@ -276,6 +310,20 @@ static int job_follow(struct making *m, const char *id, int at, int total, struc
 }
 
 /* ---- its bytes ---- */
+/* --output-path -: nothing is written anywhere else. */
+static int job_print(struct ym_err *e, int fd)
+{
+    char part[65536];
+    ssize_t n;
+    off_t at = 0;
+    for (; (n = pread(fd, part, sizeof(part), at)) > 0; at += n)
+        if (fwrite(part, 1, (size_t)n, stdout) != (size_t)n)
+            break;
+    if (n != 0 || fflush(stdout) != 0)
+        return ym_fail(e, YM_LOCAL, EIO, "The result cannot be written to standard output.");
+    return 0;
+}
+
 static int job_save(struct making *m, const char *id, int number, cJSON *item, struct ym_err *e)
 {
     YM_AUTOJSON cJSON *a = NULL, *q = request_new("fetch", NULL);
@@ -287,13 +335,15 @@ static int job_save(struct making *m, const char *id, int number, cJSON *item, s
         r = ym_fail(e, YM_BROKEN, EBADF, "The engine sent no file with its answer.");
     if (r < 0)
         return r;
+    if (m->to_stdout)
+        return job_print(e, fd);
     const char *sidecar =
         ym_config_bool(m->cfg, "defaults.enable_metadata") ? ym_json_str(a, "sidecar") : NULL;
     r = save_result(&m->to, number, fd, ym_json_str(a, "ext"), sidecar, 0666 & ~m->c->umask, &s, e);
     if (r < 0)
         return r;
     if (s.other_ext)
-        out_note(m->c, "The picture is no .%s: its name ends as its bytes say.", m->to.ext);
+        out_note(m->c, "The %s is no .%s: its name ends as its bytes say.", noun(m), m->to.ext);
     if (s.other_name && !m->said_taken)
         out_note(m->c, "The name was taken by another file, which was left alone.");
     m->said_taken |= s.other_name;
@@ -428,8 +478,9 @@ static int finish(struct making *m, int r, const struct ym_err *e)
 
 int cmd_make(struct cli *c)
 {
-    struct making m = {.c = c, .results = cJSON_CreateArray()};
+    struct making m = {.c = c, .kind = ym_kind_parse(c->a.cmd->name), .results = cJSON_CreateArray()};
     struct ym_err err = {0};
+    ym_assert(m.kind != YM_KIND_NONE); /* the commands are called as the kinds are */
     int r = make_all(&m, &err);
     int code = finish(&m, r, &err);
     session_close(&m.s);

@@ -213,15 +213,17 @@ static int place_somewhere(struct saving *s, const struct save_to *t, const char
     return ym_fail(e, YM_LOCAL, EEXIST, "No free name is left for %s in that folder.", t->stem);
 }
 
-/* The extension asked for, if it says what the bytes are; else the one of the bytes. */
+/* The extension asked for, if it says what the bytes are; else the one of the bytes. A text may be
+ * called anything. */
 static const char *choose_ext(const struct save_to *t, int fd, const char *told, bool *ret_other)
 {
     uint8_t head[YM_MEDIA_HEAD];
     ssize_t n = pread(fd, head, sizeof(head), 0);
     const struct ym_media_type *type = n > 0 ? ym_media_sniff(head, (size_t)n) : NULL;
     const char *ext = type ? type->ext : told && *told ? told : "bin";
+    bool text = !type && told && strncmp(told, "out.", 4) == 0;
     const char *mime = t->ext ? ym_media_mime_of_ext(t->ext) : NULL;
-    *ret_other = t->ext && !(type && mime && strcmp(mime, type->mime) == 0);
+    *ret_other = t->ext && !text && !(type && mime && strcmp(mime, type->mime) == 0);
     return t->ext && !*ret_other ? t->ext : ext;
 }
 

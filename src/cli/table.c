@@ -50,7 +50,7 @@ static const struct opt helper_opts[] = {
 };
 
 static const struct opt image_opts[] = {
-    {"output-path",     0, "PATH",   "file or folder to write to; a file that is there is never replaced", false, false},
+    {"output-path",     0, "PATH",   "file or folder to write to, - for standard output; a file that is there is never replaced", false, false},
     {"seed",            0, "N",      "start of the randomness, 0 to 4294967295; -1 is none", false, false},
     {"quality",         0, "Q",      "draft, standard or high", false, false},
     {"aspect-ratio",    0, "W:H",    "width to height, as 16:9", false, false},
@@ -61,6 +61,71 @@ static const struct opt image_opts[] = {
     {"resolution",      0, "SIZE",   "size class of the picture, as 1K, 2K or 4K", false, false},
     {"variation",       0, "K",      "number of the first variation; the same K gives the same picture again", false, false},
     {"max-usd",         0, "USD",    "hold it when it may cost more than this", false, false},
+    {0},
+};
+
+static const struct opt video_opts[] = {
+    {"output-path",     0, "PATH",   "file or folder to write to, - for standard output; a file that is there is never replaced", false, false},
+    {"duration",        0, "SECONDS", "how long it shall be", false, false},
+    {"seed",            0, "N",      "start of the randomness, 0 to 4294967295; -1 is none", false, false},
+    {"quality",         0, "Q",      "draft, standard or high", false, false},
+    {"aspect-ratio",    0, "W:H",    "width to height, as 16:9", false, false},
+    {"resolution",      0, "SIZE",   "size class of the video, as 720p or 1080p", false, false},
+    {"negative-prompt", 0, "TEXT",   "what shall not be there", false, false},
+    {"from-image",      0, "FILE",   "image that it begins with (or its https address); further ones are followed", true, false},
+    {"last-frame",      0, "FILE",   "image that it ends with", false, false},
+    {"audio",           0, "BOOL",   "whether it has sound: true or false", false, false},
+    {"model",           0, "MODEL",  "MODEL or PROVIDER/MODEL", false, false},
+    {"n",               0, "N",      "how many different videos, 1 to 64", false, false},
+    {"variation",       0, "K",      "number of the first variation; the same K gives the same video again", false, false},
+    {"max-usd",         0, "USD",    "hold it when it may cost more than this", false, false},
+    {0},
+};
+
+static const struct opt audio_opts[] = {
+    {"output-path",     0, "PATH",   "file or folder to write to, - for standard output; a file that is there is never replaced", false, false},
+    {"voice",           0, "VOICE",  "voice that speaks", false, false},
+    {"language",        0, "LANG",   "language of speech, as en", false, false},
+    {"speed",           0, "X",      "pace of speech; 1 is normal", false, false},
+    {"duration",        0, "SECONDS", "how long music shall be", false, false},
+    {"format",          0, "FORMAT", "file format, as mp3 or wav", false, false},
+    {"seed",            0, "N",      "start of the randomness, 0 to 4294967295; -1 is none", false, false},
+    {"model",           0, "MODEL",  "MODEL or PROVIDER/MODEL", false, false},
+    {"n",               0, "N",      "how many different recordings, 1 to 64", false, false},
+    {"variation",       0, "K",      "number of the first variation; the same K gives the same recording again", false, false},
+    {"max-usd",         0, "USD",    "hold it when it may cost more than this", false, false},
+    {0},
+};
+
+static const struct opt sfx_opts[] = {
+    {"output-path",     0, "PATH",   "file or folder to write to, - for standard output; a file that is there is never replaced", false, false},
+    {"duration",        0, "SECONDS", "how long it shall be", false, false},
+    {"format",          0, "FORMAT", "file format, as mp3 or wav", false, false},
+    {"seed",            0, "N",      "start of the randomness, 0 to 4294967295; -1 is none", false, false},
+    {"model",           0, "MODEL",  "MODEL or PROVIDER/MODEL", false, false},
+    {"n",               0, "N",      "how many different sounds, 1 to 64", false, false},
+    {"variation",       0, "K",      "number of the first variation; the same K gives the same sound again", false, false},
+    {"max-usd",         0, "USD",    "hold it when it may cost more than this", false, false},
+    {0},
+};
+
+static const struct opt text_opts[] = {
+    {"output-path",     0, "PATH",   "file or folder to write to, - for standard output; a file that is there is never replaced", false, false},
+    {"system",          0, "TEXT",   "standing instruction", false, false},
+    {"temperature",     0, "X",      "randomness, 0 to 2", false, false},
+    {"max-tokens",      0, "N",      "longest text, in tokens", false, false},
+    {"from-image",      0, "FILE",   "image that the text is about (or its https address); may be repeated", true, false},
+    {"seed",            0, "N",      "start of the randomness, 0 to 4294967295; -1 is none", false, false},
+    {"model",           0, "MODEL",  "MODEL or PROVIDER/MODEL", false, false},
+    {"n",               0, "N",      "how many different texts, 1 to 64", false, false},
+    {"variation",       0, "K",      "number of the first variation; the same K gives the same text again", false, false},
+    {"max-usd",         0, "USD",    "hold it when it may cost more than this", false, false},
+    {0},
+};
+
+static const struct opt models_opts[] = {
+    {"kind",    0, "KIND", "only those that make image, video, audio, sfx or text", false, false},
+    {"refresh", 0, NULL,   "ask the providers for their own lists first", false, false},
     {0},
 };
 
@@ -78,6 +143,14 @@ static const struct cmd commands[] = {
     {"image", "PROMPT|-", 1, 2, image_opts, cmd_make, "make a picture and write it to a file",
      "The prompt is one argument (use quotes) or comes from standard input (-). `ymago image generate PROMPT` is the same. "
      "The path of each picture is printed on standard output when it is complete. The same command again gives the same picture and costs nothing.", false},
+    {"video", "PROMPT|-", 1, 2, video_opts, cmd_make, "make a video and write it to a file",
+     "As `ymago image` does. A video takes minutes: interrupt it, and what was sent is fetched by the next `ymago run` or the same command again.", false},
+    {"audio", "PROMPT|-", 1, 2, audio_opts, cmd_make, "make speech or music and write it to a file", "As `ymago image` does; which of both it is, the model says.", false},
+    {"sfx", "PROMPT|-", 1, 2, sfx_opts, cmd_make, "make a sound effect and write it to a file", "As `ymago image` does.", false},
+    {"text", "PROMPT|-", 1, 2, text_opts, cmd_make, "write a text into a file",
+     "As `ymago image` does. `--output-path -` prints the text itself.", false},
+    {"models", "[PROVIDER[/MODEL]]", 0, 1, models_opts, cmd_models, "what can be made by whom, and at what price",
+     "A model that is named is shown with all it takes. Works without a library; a running engine knows what servers list, too.", false},
     {"status", "[DIR]", 0, 1, NULL, cmd_status, "what runs, waits, is held, and today's spend", NULL, false},
     {"wait", "[PATH|JOB ...]", 0, -1, NULL, cmd_wait, "wait until prompts or jobs are finished; prints the results' paths",
      "Without a name it waits until the library is idle. Needs a running engine.", false},

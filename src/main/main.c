@@ -86,7 +86,7 @@ static int hook_umount(const char *dir, bool lazy, struct ym_err *e)
 
 int main(int argc, char **argv)
 {
-    static const struct ym_cli_hooks hooks = {hook_mount, hook_engine_start, hook_engine_end, hook_config, hook_umount};
+    static const struct ym_cli_hooks hooks = {drivers, hook_mount, hook_engine_start, hook_engine_end, hook_config, hook_umount};
     if (argc == 3 && strcmp(argv[1], "__publisher") == 0)
         return ym_publisher_main((int)strtol(argv[2], NULL, 10));
     int r = ym_cli_main(argc, argv, &hooks);

@@ -79,31 +79,35 @@ static int v_scan(struct ym_engine *e, struct call *c)
     return 0;
 }
 
-/* ---- image: {"prompt","fields","refs":["path in the library"],"n"} ---- */
+/* ---- image, video ...: {"prompt","fields","refs":[{"path":in the library,"role"}],"n"} ---- */
+static enum ym_ref_role role_parse(const char *name)
+{
+    enum ym_ref_role role = 0;
+    while (role < YM_REF_ROLE_COUNT && strcmp(name, ym_ref_role_name(role)) != 0)
+        role++;
+    return role;
+}
+
 static int order_refs(struct call *c, struct ym_order *o)
 {
     const cJSON *refs = ym_json_get(c->request, "refs"), *p;
     cJSON_ArrayForEach(p, refs)
     {
         struct ym_ref r = {0};
-        if (!cJSON_IsString(p))
+        const char *path = cJSON_IsString(p) ? p->valuestring : ym_json_str(p, "path");
+        enum ym_ref_role role = role_parse(ym_json_str_or(p, "role", "source"));
+        if (!path || role == YM_REF_ROLE_COUNT)
             return ym_fail(&c->err, YM_INVALID, EINVAL, "A reference image is named by its path.");
-        if (strncmp(p->valuestring, "https://", 8) == 0) {
-            r.path = ym_strdup(p->valuestring);
-            r.is_url = true;
-            r.b2 = ym_digest_of(p->valuestring, strlen(p->valuestring));
-        } else {
-            int rc = ym_library_ref(c->s->p.store, "", p->valuestring, YM_REF_SOURCE, &r, &c->err);
-            if (rc < 0)
-                return rc;
-        }
+        int rc = ym_library_ref(c->s->p.store, "", path, role, &r, &c->err);
+        if (rc < 0)
+            return rc;
         o->refs = ym_realloc(o->refs, (o->nrefs + 1) * sizeof(*o->refs));
         o->refs[o->nrefs++] = r;
     }
     return 0;
 }
 
-static int v_image(struct ym_engine *e, struct call *c)
+static int v_make(struct ym_engine *e, struct call *c)
 {
     YM_AUTOJSON cJSON *fields = NULL;
     const cJSON *raw = ym_json_get(c->request, "fields");
@@ -111,9 +115,9 @@ static int v_image(struct ym_engine *e, struct call *c)
     struct ym_id ids[64];
     size_t n = 0;
     if (!prompt || !*prompt)
-        return ym_fail(&c->err, YM_INVALID, EINVAL, "The prompt is empty: say what you want to see.");
+        return ym_fail(&c->err, YM_INVALID, EINVAL, "The prompt is empty: say what you want.");
     int r = raw ? ym_fields_check(raw, "command line", &fields, &c->err) : 0;
-    struct ym_order o = {.kind = YM_IMAGE, .prompt = prompt, .fields = fields,
+    struct ym_order o = {.kind = ym_kind_parse(c->verb->pub.name), .prompt = prompt, .fields = fields,
                          .n = (int)ym_json_int_or(c->request, "n", 1)};
     if (r == 0)
         r = order_refs(c, &o);
@@ -295,7 +299,11 @@ static const struct verb verbs[] = {
     {{"resume",  "",        true,  "go on after pause"},                                          true,  v_resume,  NULL},
     {{"reload",  "",        true,  "read the configuration, budgets and prices again"},           true,  v_reload,  NULL},
     {{"scan",    "",        false, "look through the library now"},                               true,  v_scan,    NULL},
-    {{"image",   "PROMPT",  false, "make an image without a prompt file"},                        true,  v_image,   NULL},
+    {{"image",   "PROMPT",  false, "make an image without a prompt file"},                        true,  v_make,    NULL},
+    {{"video",   "PROMPT",  false, "make a video without a prompt file"},                         true,  v_make,    NULL},
+    {{"audio",   "PROMPT",  false, "make speech or music without a prompt file"},                 true,  v_make,    NULL},
+    {{"sfx",     "PROMPT",  false, "make a sound effect without a prompt file"},                  true,  v_make,    NULL},
+    {{"text",    "PROMPT",  false, "write a text without a prompt file"},                         true,  v_make,    NULL},
     {{"wait",    "[P]",     false, "answer when a prompt, a job or everything is finished"},      false, NULL, v_wait},
     {{"fetch",   "JOB",     false, "hand over the bytes of a finished job"},                      true,  NULL, v_fetch},
     {{"status",  "",        false, "what runs, waits, is held, and today's spend"},               false, NULL, v_status},

@@ -26,6 +26,7 @@ static const char text[] =
     "| to allow what is held | rename `lighthouse.held.log` to `lighthouse.approved.log`: it "
     "approves the amount stated there |\n"
     "| to see what is going on | `STATUS.txt`, `cost/today.txt`, `.ymago/events.log` |\n"
+    "| to know what there is to choose from | look into `models/`, a file for each model |\n"
     "| to set limits | edit `cost/budget.toml` |\n"
     "| to stop for a while | `echo pause > .ymago/ctl`, later `resume` (also: `cancel P`, `retry "
     "P`, `approve P USD`) |\n"
