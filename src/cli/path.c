@@ -126,10 +126,15 @@ char *path_slug(const char *prompt)
     return ym_buf_steal(&b);
 }
 
+static bool is_text_ext(const char *ext)
+{
+    return strcmp(ext, "md") == 0 || strcmp(ext, "txt") == 0 || strcmp(ext, "json") == 0;
+}
+
 void path_split(const char *base, char **ret_stem, char **ret_ext)
 {
     const char *dot = strrchr(base, '.');
-    bool media = dot && dot > base && ym_media_is_ext(dot + 1);
+    bool media = dot && dot > base && (ym_media_is_ext(dot + 1) || is_text_ext(dot + 1));
     *ret_stem = media ? ym_strndup(base, (size_t)(dot - base)) : ym_strdup(base);
     *ret_ext = media ? ym_strdup(dot + 1) : NULL;
 }

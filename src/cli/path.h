@@ -17,7 +17,7 @@ char *path_join(const char *dir, const char *rel); /* rel "" gives dir */
 /* A file name from the first words of a prompt: small letters, digits and what is above ASCII, '-'
  * for the rest, at most 40 characters; "image" when nothing is left. prompt is valid UTF-8. */
 char *path_slug(const char *prompt);
-/* "sunset.png" -> "sunset" and "png" when ext is one of media; else all is stem and *ret_ext NULL.
+/* "sunset.png" -> "sunset" and "png" when ext is one of media or of texts; else all is stem and *ret_ext NULL.
  */
 void path_split(const char *base, char **ret_stem, char **ret_ext);
 

@@ -137,6 +137,59 @@ def test_a_reference_from_elsewhere_is_sent_and_kept(me):
     assert me.paid() == 1
 
 
+def test_several_references_go_in_their_order(me):
+    for colour in ("red", "blue"):
+        Image.new("RGB", (64, 64), colour).save(me.dir / f"{colour}.png")
+    me.run("image", "like these", "--from-image", "red.png", "--from-image", "blue.png")
+    body = [json.dumps(r) for r in me.server.stats()["log"] if "like these" in json.dumps(r)][-1]
+    assert body.count("inline_data") + body.count("inlineData") == 2
+    assert len(files(me.library / "references")) == 2
+
+
+def test_the_bytes_on_standard_output(me):
+    p = subprocess.run([YMAGO, "image", "a fox", "--output-path", "-"], cwd=me.dir, env=me.env, capture_output=True,
+                       stdin=subprocess.DEVNULL, timeout=60)
+    assert p.returncode == DONE and p.stdout.startswith(b"\xff\xd8") and p.stdout.rstrip(b"\n").endswith(b"\xff\xd9")
+    assert files(me.dir) == []
+    assert "takes one picture" in me.run("image", "a fox", "--output-path", "-", "--n", 2, code=USAGE).stderr
+    assert me.paid() == 1
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "sfx", "text"])
+def test_a_command_for_each_kind(me, kind):
+    assert f"ymago {kind} PROMPT" in me.run(kind, "--help").stdout
+    assert "is empty" in me.run(kind, " ", code=USAGE).stderr
+    assert "in quotes" in me.run(kind, "two", "words", code=USAGE).stderr
+    assert "--n is the number" in me.run(kind, "generate", "x", "--n", "none", code=USAGE).stderr
+    assert "no option --nonsense" in me.run(kind, "x", "--nonsense", code=USAGE).stderr
+    assert me.asked() == 0 and not me.library.exists()
+
+
+@pytest.mark.parametrize("args, said", [
+    (("video", "x", "--duration", "long"), "duration"), (("sfx", "x", "--duration", "0"), "duration"),
+    (("text", "x", "--max-tokens", "many"), "max_tokens"), (("audio", "x", "--speed", "9"), "speed"),
+    (("video", "x", "--audio", "loud"), "audio"), (("image", "x", "--last-frame", "a.png"), "no option --last-frame"),
+    (("image", "x", "--voice", "a"), "no option --voice")])
+def test_settings_of_a_kind_are_checked_before_anything_starts(me, args, said):
+    assert said in me.run(*args, code=USAGE).stderr
+    assert me.asked() == 0 and not me.library.exists()
+
+
+def test_a_kind_nobody_makes_is_said(me):
+    me.env["YMAGO_SFX_MODEL"] = "gemini/gemini-nano-banana-2.1"
+    p = me.run("sfx", "a door", code=USAGE)
+    assert "makes no sfx" in p.stderr
+    assert me.asked() == 0
+
+
+def test_models(me):
+    rows = {f"{m['provider']}/{m['id']}": m for m in me.json("models")["models"]}
+    assert rows["gemini/gemini-nano-banana-2.1"]["default_for"][0] == "image"
+    assert not me.library.exists()
+    me.json("models", "--refresh", "--kind", "image")  # the engine that asks needs a library
+    assert me.library.exists() and me.asked() == 0
+
+
 def test_no_sidecar_when_not_wanted(me):
     me.env["YMAGO_ENABLE_METADATA"] = "false"
     me.run("image", "a fox")

@@ -191,6 +191,25 @@ static void the_extension_follows_the_bytes(void **state)
     save_to_fini(&to);
 }
 
+/* Of itself a text gets a name that no library takes for a prompt; who names a file gets that one. */
+static void a_text_may_be_called_anything(void **state)
+{
+    static const char *const asked[][2] = {{"x.md", "x.md"}, {"y.txt", "y.txt"}, {"z", "z.out.md"}};
+    struct place *p = *state;
+    YM_AUTOCLOSE int fd = bytes_fd(p->dir, "answer", "Yes.\n", 5);
+    for (size_t i = 0; i < YM_COUNT(asked); i++) {
+        struct save_to to;
+        struct saved s;
+        struct ym_err e;
+        open_to(p, asked[i][0], &to);
+        assert_int_equal(save_result(&to, 1, fd, "out.md", NULL, 0644, &s, &e), 0);
+        assert_false(s.other_ext);
+        expect(p, asked[i][1], "Yes.\n", 5);
+        free(s.path);
+        save_to_fini(&to);
+    }
+}
+
 static void folders_are_made(void **state)
 {
     struct place *p = *state;
@@ -242,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_file_is_never_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(links_and_folders_are_taken_names, setup, teardown),
         cmocka_unit_test_setup_teardown(the_extension_follows_the_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_text_may_be_called_anything, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_are_made, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reference_is_copied_once, setup, teardown),
     };
