@@ -84,7 +84,7 @@ int ym_job_lanes(struct ym_journal *j,
                  void (*fn)(void *ctx, const char *lane, int64_t n, ym_wall earliest), void *ctx)
 {
     CUR struct cur c = cur_begin(j, Q_TALLY_QUEUED, NULL);
-    int r;
+    int r = 0;
     while ((r = cur_step(&c)) > 0) {
         const char *lane = col_str(&c);
         int64_t n = col_i64(&c);

@@ -117,6 +117,7 @@ const struct ym_driver ym_driver_openai = {
     .needs_key = true,
     .keyless_elsewhere = true, /* of the service itself */
     .key_env = "OPENAI_API_KEY",
+    .base_env = "OPENAI_BASE_URL",
     .base_url = OPENAI_BASE_URL,
     .rate_limit = 60,
     .concurrency = 4,
