@@ -251,6 +251,8 @@ static void model_show(const struct look *l, const cJSON *m)
     fact("makes", "%s%s%s%s", kinds, *more ? " (" : "", more, *more ? ")" : "");
     fact("price", "%s%s%s%s", ym_json_str_or(m, "price", "not known: held until you approve"), source ? " (" : "",
          source ? source : "", source ? ")" : "");
+    if (ym_json_str(m, "fallback"))
+        fact("fallback", "%s", ym_json_str(m, "fallback"));
     fact("prompt", "at most %.0f characters", ym_json_num_or(m, "max_prompt", 0));
     if (cJSON_IsNumber(ym_json_get(m, "max_references")))
         fact("images", "at most %.0f to start from or follow", ym_json_num_or(m, "max_references", 0));

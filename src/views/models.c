@@ -245,6 +245,8 @@ static void whole_add(cJSON *o, const struct ym_models *m, const struct model_ro
     key_add(o, d, &pc);
     cJSON_AddNumberToObject(o, "max_prompt", conf && mc.max_prompt > 0 ? mc.max_prompt : (double)max_prompt);
     cJSON_AddItemToObject(o, "max_references", row->known ? cJSON_CreateNumber(row->known->max_refs) : cJSON_CreateNull());
+    YM_AUTOFREE char *fallback = ym_asprintf("models.%s.fallback", row->id);
+    view_json_text(o, "fallback", conf ? ym_config_str(m->config, fallback) : NULL);
     limits_add(o, d, &pc, conf ? &mc : NULL);
     abilities_add(o, d);
     params_add(o, d, row);

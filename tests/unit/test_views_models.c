@@ -207,18 +207,20 @@ static void what_is_configured_wins_and_says_so(void **state)
 {
     (void)state;
     struct fix *f = fix_new("[providers.shop]\napi_key = \"k\"\ntimeout_seconds = 7\n[models.old]\nprice_per_image_usd = 0.25\n"
-                            "rate_limit = 2\nmax_prompt = 99\n[models.own]\nprovider = \"shop\"\n", NULL);
+                            "rate_limit = 2\nmax_prompt = 99\nfallback = \"fast/one\"\n[models.own]\nprovider = \"shop\"\n", NULL);
     YM_AUTOJSON cJSON *o = model(f, "shop/old.json");
     is(o, "price", "\"$0.25 an image\"");
     is(o, "price_source", "\"configured: [models] of the configuration or .ymago/prices.toml\"");
     is(o, "limits", "{\"per_minute\":2,\"at_once\":4,\"per_day\":null,\"timeout_seconds\":7}");
     is(o, "max_prompt", "99");
+    is(o, "fallback", "\"fast/one\"");
     is(o, "retired", "\"old was shut down; use fast/one.\"");
     is(o, "key.there", "true");
     /* A model that nobody but the configuration knows. */
     YM_AUTOJSON cJSON *own = model(f, "shop/own.json");
     is(own, "source", "\"configuration\"");
     is(own, "price", "null");
+    is(own, "fallback", "null");
     is(own, "max_references", "null");
     is(own, "kinds", "[\"image\",\"video\"]");
     assert_int_equal(ym_view_model(&f->m, "shop/nothing.json", &f->out), -ENOENT);
