@@ -5,6 +5,8 @@
 #define DRIVERS(D)                                                                                 \
     D(gemini)                                                                                      \
     D(openai)                                                                                      \
+    D(fal)                                                                                         \
+    D(kie)                                                                                         \
     D(sketch)
 
 #define DECLARE(name) extern const struct ym_driver ym_driver_##name;
