@@ -8,7 +8,7 @@
 
 #define BASE_URL    "https://queue.fal.run"
 #define STORAGE_URL "https://rest.fal.ai"
-#define SMALL       (256 << 10) /* bytes of an image that goes along in the request itself */
+#define SMALL       (16 << 10)  /* bytes of an image that goes along in the request itself */
 #define UPLOAD_MAX  90000000    /* what one PUT may carry */
 #define LOGS_FOR    600000      /* ms; afterwards the logs may have grown too long to be fetched each time */
 

@@ -115,7 +115,7 @@ static void upload_ask(const struct queue_asked *a, unsigned i, struct ym_next *
     YM_AUTOFREE char *name = ym_asprintf("%s-%d-%u.%s", a->call.job_id, a->call.attempt, i + 1, ext);
     YM_AUTOFREE char *head = ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
                                          "Content-Type: %s\r\n\r\n", mark, name, mime);
-    YM_AUTOFREE char *tail = ym_asprintf("\r\n--%s--\r\n", mark);
+    YM_AUTOFREE char *tail = ym_asprintf("\r\n--%s--", mark);
     struct ym_http *h = ym_next_send(n, TAG_UPLOAD, "POST", YM_SAFE, url);
     headers_add(h, false);
     ym_http_header(h, "Content-Type", type);

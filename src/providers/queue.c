@@ -369,7 +369,7 @@ static int negative_check(const struct queue_asked *a, struct ym_err *e)
 int queue_check(const struct queue_asked *a, const char *const *mimes, int64_t max_bytes, struct ym_err *e)
 {
     YM_AUTOJSON cJSON *body = NULL;
-    if (!(a->model.kinds & 1u << a->req.kind))
+    if (a->row->id && !(a->model.kinds & 1u << a->req.kind))
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes no %s; choose another model.", a->req.model,
                        ym_kind_name(a->req.kind));
     int r = ym_call_check(&a->call, mimes, e);
