@@ -1,4 +1,4 @@
 """Strict stand-ins for the services that ymago talks to. Test programs only."""
-from .client import FakeGemini, FakeOpenAI, FakeServer
+from .client import FakeFal, FakeGemini, FakeKie, FakeOpenAI, FakeServer
 
-__all__ = ["FakeGemini", "FakeOpenAI", "FakeServer"]
+__all__ = ["FakeFal", "FakeGemini", "FakeKie", "FakeOpenAI", "FakeServer"]

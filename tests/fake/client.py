@@ -114,3 +114,9 @@ class FakeGemini(FakeServer):
 
 class FakeOpenAI(FakeServer):
     program = "openai.py"
+class FakeFal(FakeServer):
+    program = "fal.py"
+
+
+class FakeKie(FakeServer):
+    program = "kie.py"
