@@ -8,9 +8,9 @@
 
 #define BASE_URL    "https://queue.fal.run"
 #define STORAGE_URL "https://rest.fal.ai"
-#define SMALL       (16 << 10)  /* bytes of an image that goes along in the request itself */
-#define UPLOAD_MAX  90000000    /* what one PUT may carry */
-#define LOGS_FOR    600000      /* ms; afterwards the logs may have grown too long to be fetched each time */
+#define SMALL       (16 << 10) /* bytes of an image that goes along in the request itself */
+#define UPLOAD_MAX  90000000   /* what one PUT may carry */
+#define LOGS_FOR    600000     /* ms; afterwards the logs may have grown too long to be fetched each time */
 
 enum { TAG_INITIATE = 1, TAG_UPLOAD, TAG_SUBMIT, TAG_STATUS, TAG_RESULT, TAG_FILE, TAG_CANCEL };
 
@@ -101,7 +101,8 @@ static int go_on(const struct queue_asked *a, cJSON *state, struct ym_next *n, s
     return submit(a, state, n, e);
 }
 
-static int initiated(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int initiated(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                     struct ym_err *e)
 {
     const char *put = ym_json_str(rep->json, "upload_url"), *url = ym_json_str(rep->json, "file_url");
     unsigned i = (unsigned)cJSON_GetArraySize(ym_json_get(state, "urls"));
@@ -114,10 +115,12 @@ static int initiated(const struct queue_asked *a, cJSON *state, const struct ym_
     return 0;
 }
 
-static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                    struct ym_err *e)
 {
     if (rep->status < 200 || rep->status >= 300) {
-        int r = ym_fail(e, YM_TRANSIENT, EAGAIN, "fal's storage did not take a reference (status %d).", rep->status);
+        int r = ym_fail(e, YM_TRANSIENT, EAGAIN, "fal's storage did not take a reference (status %d).",
+                        rep->status);
         ym_err_words(e, rep->text);
         return r;
     }
@@ -129,7 +132,8 @@ static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_r
 
 /* ---- the queue ---- */
 
-static int submitted(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int submitted(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                     struct ym_err *e)
 {
     static const char *const keep[] = {"status_url", "response_url", "cancel_url"};
     const char *id = ym_json_str(rep->json, "request_id");
@@ -146,7 +150,8 @@ static int submitted(const struct queue_asked *a, cJSON *state, const struct ym_
     YM_AUTOJSON cJSON *queued = cJSON_CreateObject();
     cJSON_AddStringToObject(queued, "status", "IN_QUEUE");
     if (ym_json_get(rep->json, "queue_position"))
-        cJSON_AddItemToObject(queued, "queue_position", cJSON_Duplicate(ym_json_get(rep->json, "queue_position"), true));
+        cJSON_AddItemToObject(queued, "queue_position",
+                              cJSON_Duplicate(ym_json_get(rep->json, "queue_position"), true));
     fal_still_runs(a, queued, n);
     return 0;
 }
@@ -154,14 +159,15 @@ static int submitted(const struct queue_asked *a, cJSON *state, const struct ym_
 static void status_ask(const struct ym_call *call, const cJSON *state, struct ym_next *n)
 {
     YM_AUTOFREE char *url = job_url(call, state, "status_url", "/status");
-    YM_AUTOFREE char *full = ym_asprintf("%s%clogs=%d", url, strchr(url, '?') ? '&' : '?', call->waited.ms < LOGS_FOR);
+    YM_AUTOFREE char *full =
+        ym_asprintf("%s%clogs=%d", url, strchr(url, '?') ? '&' : '?', call->waited.ms < LOGS_FOR);
     headers_add(ym_next_send(n, TAG_STATUS, "GET", YM_SAFE, full));
     n->has_handle = true;
 }
 
 /* COMPLETED is said of failed jobs too; what became of it is in the result. */
-static int status_seen(const struct queue_asked *a, const cJSON *state, const struct ym_reply *rep, struct ym_next *n,
-                       struct ym_err *e)
+static int status_seen(const struct queue_asked *a, const cJSON *state, const struct ym_reply *rep,
+                       struct ym_next *n, struct ym_err *e)
 {
     n->has_handle = true;
     if (rep->status < 200 || rep->status >= 300)
@@ -178,8 +184,9 @@ static int status_seen(const struct queue_asked *a, const cJSON *state, const st
 static bool is_too_early(const struct ym_reply *rep)
 {
     const char *said = ym_json_str_or(rep->json, "detail", "");
-    return rep->status == 202 || (rep->status == 400 && (strstr(said, "in progress") || strstr(said, "not complete") ||
-                                                          strstr(said, "in queue")));
+    return rep->status == 202 ||
+           (rep->status == 400 &&
+            (strstr(said, "in progress") || strstr(said, "not complete") || strstr(said, "in queue")));
 }
 
 static void finish(const struct queue_asked *a, const cJSON *state, struct ym_next *n)
@@ -189,7 +196,8 @@ static void finish(const struct queue_asked *a, const cJSON *state, struct ym_ne
     n->text = ym_strdup(ym_json_str(state, "said"));
 }
 
-static int result_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int result_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                       struct ym_err *e)
 {
     n->has_handle = true;
     if (is_too_early(rep)) {
@@ -207,7 +215,8 @@ static int result_seen(const struct queue_asked *a, cJSON *state, const struct y
     return r;
 }
 
-static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                     struct ym_err *e)
 {
     n->has_handle = true;
     int r = queue_file_take(a, state, rep, e);
@@ -216,7 +225,8 @@ static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_
     return r;
 }
 
-static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                      struct ym_err *e)
 {
     switch (rep->tag) {
     case TAG_INITIATE:
@@ -236,14 +246,15 @@ static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym
     }
 }
 
-static int fal_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                    struct ym_err *e)
+static int fal_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                    struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     struct queue_asked a;
     int r = 0;
     if (!call->has_key)
-        return ym_fail(e, YM_AUTH, EACCES, "No key for fal: set FAL_KEY, or api_key_file below [providers.fal].");
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "No key for fal: set FAL_KEY, or api_key_file below [providers.fal].");
     queue_asked_init(&a, &fal_service, call);
     if (rep) {
         r = reply_seen(&a, *state, rep, &n, e);
@@ -268,7 +279,8 @@ static void cancel_over(struct ym_next *n, bool runs_on, bool free_of_cost)
 }
 
 /* 200: taken out of the queue. 202: asked for only; 400: it has ended. Then its state decides. */
-static void cancel_answered(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n)
+static void cancel_answered(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep,
+                            struct ym_next *n)
 {
     if (rep->status == 200)
         cancel_over(n, false, true);
@@ -280,8 +292,8 @@ static void cancel_answered(const struct ym_call *call, const cJSON *state, cons
         cancel_over(n, true, false);
 }
 
-static int fal_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                      struct ym_err *e)
+static int fal_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                      struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     bool sent = ym_json_str(*state, "asked") != NULL, known = ym_json_str(*state, "id") != NULL;

@@ -17,9 +17,11 @@ extern const struct ym_param fal_image_params[], fal_video_params[], fal_sound_p
 
 /* What an answer says that is no success: of the request itself, or, with `of_job`, of a job that ended (then
  * n gets what it cost, and a class that lets the engine make a new one where that is worth it). */
-int fal_fail(const struct queue_asked *a, const struct ym_reply *rep, bool of_job, struct ym_next *n, struct ym_err *e);
+int fal_fail(const struct queue_asked *a, const struct ym_reply *rep, bool of_job, struct ym_next *n,
+             struct ym_err *e);
 /* The model's output: addresses into the state's files, and what stands beside them. */
-int fal_result(const struct queue_asked *a, const struct ym_reply *rep, cJSON *state, struct ym_next *n, struct ym_err *e);
+int fal_result(const struct queue_asked *a, const struct ym_reply *rep, cJSON *state, struct ym_next *n,
+               struct ym_err *e);
 /* WAIT, with what the status says. False when it says that the job has ended. */
 bool fal_still_runs(const struct queue_asked *a, const cJSON *status, struct ym_next *n);
 

@@ -4,6 +4,7 @@
 
 #include "fal.h"
 
+/* clang-format off */
 #define L(...)             ((const char *const[]){__VA_ARGS__, NULL})
 #define LENGTHS(...)       ((const int[]){__VA_ARGS__, 0})
 #define P(name)            {(name), 0, 0, NULL}
@@ -90,7 +91,7 @@ const struct ym_param fal_sound_params[] = {
 
 #define PRICES(i, s) {.image = (i), .second = (s), .song = -1, .kchars = -1, .mtok_in = -1, .mtok_out = -1, .mtok_image_out = -1}
 #define LISTED   "fal.ai/pricing, read 2026-09-20"
-#define DERIVED  "from memory, November 2026"
+#define DERIVED  "not read from the provider's list: check it"
 #define IMAGE(name, price, note, list, images)                                                                         \
     {.id = (name), .kinds = 1u << YM_IMAGE, .prices = PRICES(price, -1), .price_note = (note), .max_prompt = 5000,      \
      .max_refs = (images), .params = (list)}
@@ -205,6 +206,8 @@ static const struct {
     {YM_AUDIO, "speech", &general_speech},
     {YM_SFX, "elevenlabs/", &general_effect},
 };
+
+/* clang-format on */
 
 static const struct queue_row *row_general(const struct ym_call *call)
 {

@@ -62,8 +62,8 @@ static bool is_refusal(const char *type)
 /* Failures of a job that another one may not have. */
 static bool is_worth_another(const struct ym_reply *rep, const char *type)
 {
-    static const char *const passing[] = {"internal_server_error", "generation_timeout", "downstream_service_error",
-                                          "downstream_service_unavailable"};
+    static const char *const passing[] = {"internal_server_error", "generation_timeout",
+                                          "downstream_service_error", "downstream_service_unavailable"};
     const char *said = ym_header_get(rep->headers, "x-fal-retryable");
     if (!said)
         said = ym_header_get(rep->headers, "x-fal-needs-retry");
@@ -81,8 +81,8 @@ static bool tells_of_job(const struct ym_reply *rep, const char *type)
     return *type || (rep->status == 500 && ym_json_get(rep->json, "detail"));
 }
 
-static int fail_job(const struct queue_asked *a, const struct ym_reply *rep, const char *type, struct ym_next *n,
-                    struct ym_err *e)
+static int fail_job(const struct queue_asked *a, const struct ym_reply *rep, const char *type,
+                    struct ym_next *n, struct ym_err *e)
 {
     char show[60];
     if (rep->status >= 500)
@@ -90,19 +90,24 @@ static int fail_job(const struct queue_asked *a, const struct ym_reply *rep, con
     if (is_worth_another(rep, type))
         return ym_fail(e, YM_EMPTY, EIO, "fal could not finish the job (%s).",
                        *type ? ym_text_show(type, show, sizeof show) : "an error of its own");
-    return ym_fail(e, YM_INVALID, EINVAL, "fal does not take this request for %.80s (status %d).", a->req.model, rep->status);
+    return ym_fail(e, YM_INVALID, EINVAL, "fal does not take this request for %.80s (status %d).", a->req.model,
+                   rep->status);
 }
 
-static int fail_plain(const struct queue_asked *a, const struct ym_reply *rep, const char *words, struct ym_err *e)
+static int fail_plain(const struct queue_asked *a, const struct ym_reply *rep, const char *words,
+                      struct ym_err *e)
 {
     if (rep->status == 403) /* a used-up balance and a locked account look like this too */
-        return ym_fail(e, YM_AUTH, EACCES, "fal refuses this account or key; check its balance and the key's rights.");
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "fal refuses this account or key; check its balance and the key's rights.");
     if (rep->status == 404)
-        return ym_fail(e, YM_INVALID, ENOENT, "fal has no model %.80s; check the name at fal.ai/models.", a->req.model);
+        return ym_fail(e, YM_INVALID, ENOENT, "fal has no model %.80s; check the name at fal.ai/models.",
+                       a->req.model);
     return ym_reply_fail(&a->call, rep, "fal", words, e);
 }
 
-int fal_fail(const struct queue_asked *a, const struct ym_reply *rep, bool of_job, struct ym_next *n, struct ym_err *e)
+int fal_fail(const struct queue_asked *a, const struct ym_reply *rep, bool of_job, struct ym_next *n,
+             struct ym_err *e)
 {
     YM_AUTOFREE char *words = words_of(rep);
     const char *type = type_of(rep);
@@ -161,9 +166,11 @@ bool fal_still_runs(const struct queue_asked *a, const cJSON *status, struct ym_
     if (strcmp(state, "IN_PROGRESS") == 0)
         n->progress = logged_progress(status);
     if (strcmp(state, "IN_QUEUE") == 0 && place >= 0)
-        snprintf(n->detail, sizeof n->detail, "place %lld in fal's queue", (long long)(place < 1000000 ? place + 1 : 1000000));
+        snprintf(n->detail, sizeof n->detail, "place %lld in fal's queue",
+                 (long long)(place < 1000000 ? place + 1 : 1000000));
     else
-        snprintf(n->detail, sizeof n->detail, strcmp(state, "IN_QUEUE") == 0 ? "in fal's queue" : "fal is at work");
+        snprintf(n->detail, sizeof n->detail,
+                 strcmp(state, "IN_QUEUE") == 0 ? "in fal's queue" : "fal is at work");
     n->wait = wait_for(a, n->progress);
     return true;
 }
@@ -246,8 +253,8 @@ static void anywhere(struct found *f)
     }
 }
 
-static int found_nothing(const struct queue_asked *a, const struct ym_reply *rep, const struct found *f, struct ym_next *n,
-                         struct ym_err *e)
+static int found_nothing(const struct queue_asked *a, const struct ym_reply *rep, const struct found *f,
+                         struct ym_next *n, struct ym_err *e)
 {
     YM_AUTOFREE char *words = words_of(rep);
     int r;
@@ -260,7 +267,8 @@ static int found_nothing(const struct queue_asked *a, const struct ym_reply *rep
     return r;
 }
 
-int fal_result(const struct queue_asked *a, const struct ym_reply *rep, cJSON *state, struct ym_next *n, struct ym_err *e)
+int fal_result(const struct queue_asked *a, const struct ym_reply *rep, cJSON *state, struct ym_next *n,
+               struct ym_err *e)
 {
     struct found f = {.doc = rep->json, .state = state, .kind = a->req.kind};
     double usd = queue_usd(a);

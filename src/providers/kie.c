@@ -45,18 +45,22 @@ static int fail_code(const struct queue_asked *a, const struct ym_reply *rep, in
 {
     /* The network in front of KIE answers in plain text or HTML; that says nothing about the key. */
     if (code == 403 && !ym_json_get(rep->json, "code"))
-        return ym_fail(e, YM_TRANSIENT, EAGAIN, "The network in front of KIE turned the request away; the key is not to blame.");
+        return ym_fail(e, YM_TRANSIENT, EAGAIN,
+                       "The network in front of KIE turned the request away; the key is not to blame.");
     switch (code) {
     case 401:
     case 403:
         return ym_fail(e, YM_AUTH, EACCES, "KIE refuses the key; check KIE_API_KEY or api_key_file.");
     case 402:
-        return ym_fail(e, YM_AUTH, EACCES, "The credits of this KIE account are used up; buy some, then `ymago reload`.");
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "The credits of this KIE account are used up; buy some, then `ymago reload`.");
     case 433:
-        return ym_fail(e, YM_AUTH, EACCES, "This KIE key has used up its own limit; raise it, then `ymago reload`.");
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "This KIE key has used up its own limit; raise it, then `ymago reload`.");
     case 404:
     case 422:
-        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).", a->req.model, code);
+        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).",
+                       a->req.model, code);
     case 429:
         return fail_throttled(a, rep, e);
     case 455:
@@ -64,14 +68,16 @@ static int fail_code(const struct queue_asked *a, const struct ym_reply *rep, in
     case 501:
         return ym_fail(e, YM_EMPTY, EIO, "KIE could not generate this.");
     case 505:
-        return ym_fail(e, YM_INVALID, ENOTSUP, "KIE has switched %.80s off; choose another model.", a->req.model);
+        return ym_fail(e, YM_INVALID, ENOTSUP, "KIE has switched %.80s off; choose another model.",
+                       a->req.model);
     default:
         break;
     }
     if (code >= 500)
         return ym_fail(e, YM_TRANSIENT, EAGAIN, "KIE could not answer just now (code %d).", code);
     if (code >= 300)
-        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).", a->req.model, code);
+        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).",
+                       a->req.model, code);
     return ym_fail(e, YM_EMPTY, EPROTO, "KIE answered with something that cannot be read.");
 }
 
@@ -85,7 +91,8 @@ static int kie_fail(const struct queue_asked *a, const struct ym_reply *rep, str
 static bool is_good(const struct ym_reply *rep)
 {
     int64_t code;
-    return rep->status >= 200 && rep->status < 300 && ym_json_int(rep->json, "code", 0, 999, &code) == 0 && code == 200;
+    return rep->status >= 200 && rep->status < 300 && ym_json_int(rep->json, "code", 0, 999, &code) == 0 &&
+           code == 200;
 }
 
 static void headers_add(struct ym_http *h, bool json)
@@ -100,7 +107,8 @@ static void headers_add(struct ym_http *h, bool json)
 
 static void field_add(struct ym_http *h, const char *mark, const char *name, const char *value)
 {
-    YM_AUTOFREE char *part = ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", mark, name, value);
+    YM_AUTOFREE char *part =
+        ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", mark, name, value);
     ym_http_puts(h, part);
 }
 
@@ -108,13 +116,18 @@ static void field_add(struct ym_http *h, const char *mark, const char *name, con
 static void upload_ask(const struct queue_asked *a, unsigned i, struct ym_next *n)
 {
     const char *mime = a->req.refs[i].mime;
-    const char *ext = strcmp(mime, "image/jpeg") == 0 ? "jpg" : strcmp(mime, "image/webp") == 0 ? "webp" : "png";
-    YM_AUTOFREE char *url = ym_asprintf("%s/api/file-stream-upload", a->call.own_base_url ? a->call.base_url : UPLOAD_URL);
+    const char *ext = strcmp(mime, "image/jpeg") == 0   ? "jpg"
+                      : strcmp(mime, "image/webp") == 0 ? "webp"
+                                                        : "png";
+    YM_AUTOFREE char *url =
+        ym_asprintf("%s/api/file-stream-upload", a->call.own_base_url ? a->call.base_url : UPLOAD_URL);
     YM_AUTOFREE char *mark = ym_asprintf("ymago-%s", a->call.job_id);
     YM_AUTOFREE char *type = ym_asprintf("multipart/form-data; boundary=%s", mark);
     YM_AUTOFREE char *name = ym_asprintf("%s-%d-%u.%s", a->call.job_id, a->call.attempt, i + 1, ext);
-    YM_AUTOFREE char *head = ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
-                                         "Content-Type: %s\r\n\r\n", mark, name, mime);
+    YM_AUTOFREE char *head =
+        ym_asprintf("--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
+                    "Content-Type: %s\r\n\r\n",
+                    mark, name, mime);
     YM_AUTOFREE char *tail = ym_asprintf("\r\n--%s--", mark);
     struct ym_http *h = ym_next_send(n, TAG_UPLOAD, "POST", YM_SAFE, url);
     headers_add(h, false);
@@ -130,7 +143,8 @@ static int create(const struct queue_asked *a, const cJSON *state, struct ym_nex
 {
     YM_AUTOJSON cJSON *input = NULL, *body = NULL;
     bool veo = kie_is_veo(a->req.model);
-    YM_AUTOFREE char *url = ym_asprintf("%s%s", a->call.base_url, veo ? "/api/v1/veo/generate" : "/api/v1/jobs/createTask");
+    YM_AUTOFREE char *url =
+        ym_asprintf("%s%s", a->call.base_url, veo ? "/api/v1/veo/generate" : "/api/v1/jobs/createTask");
     int r = queue_body(a, &input, e);
     if (r < 0)
         return r;
@@ -158,7 +172,8 @@ static int go_on(const struct queue_asked *a, cJSON *state, struct ym_next *n, s
     return create(a, state, n, e);
 }
 
-static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                    struct ym_err *e)
 {
     const char *url = ym_json_str(ym_json_get(rep->json, "data"), "downloadUrl");
     if (!is_good(rep) || !url || strlen(url) > 2000)
@@ -183,7 +198,8 @@ static void wait_more(const struct queue_asked *a, const char *detail, double pr
     snprintf(n->detail, sizeof n->detail, "%s", detail);
 }
 
-static int created(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int created(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     const cJSON *data = ym_json_get(rep->json, "data");
     const char *id = ym_json_str(data, "taskId");
@@ -203,8 +219,9 @@ static int created(const struct queue_asked *a, cJSON *state, const struct ym_re
 static void look_ask(const struct queue_asked *a, const cJSON *state, struct ym_next *n)
 {
     YM_AUTOFREE char *id = ym_url_encode(ym_json_str_or(state, "id", ""), NULL);
-    YM_AUTOFREE char *url = ym_asprintf("%s%s?taskId=%s", a->call.base_url,
-                                        kie_is_veo(a->req.model) ? "/api/v1/veo/record-info" : "/api/v1/jobs/recordInfo", id);
+    YM_AUTOFREE char *url =
+        ym_asprintf("%s%s?taskId=%s", a->call.base_url,
+                    kie_is_veo(a->req.model) ? "/api/v1/veo/record-info" : "/api/v1/jobs/recordInfo", id);
     headers_add(ym_next_send(n, TAG_LOOK, "GET", YM_SAFE, url), false);
     n->has_handle = true;
 }
@@ -214,7 +231,8 @@ static void urls_take(cJSON *state, const cJSON *o, const char *key)
 {
     YM_AUTOJSON cJSON *inner = NULL;
     const cJSON *url, *list = ym_json_get(o, key);
-    if (cJSON_IsString(list) && ym_json_parse(list->valuestring, strlen(list->valuestring), 64 << 10, &inner, NULL) == 0)
+    if (cJSON_IsString(list) &&
+        ym_json_parse(list->valuestring, strlen(list->valuestring), 64 << 10, &inner, NULL) == 0)
         list = inner;
     if (cJSON_IsString(list))
         queue_file_add(state, list->valuestring);
@@ -245,7 +263,8 @@ static double usd_told(const cJSON *data)
     return credits >= 0 ? credits * USD_PER_CREDIT : -1;
 }
 
-static int task_done(const struct queue_asked *a, cJSON *state, const cJSON *data, struct ym_next *n, struct ym_err *e)
+static int task_done(const struct queue_asked *a, cJSON *state, const cJSON *data, struct ym_next *n,
+                     struct ym_err *e)
 {
     double usd = usd_told(data);
     results_take(state, data);
@@ -260,8 +279,8 @@ static int task_done(const struct queue_asked *a, cJSON *state, const cJSON *dat
 
 static bool is_refusal(const char *words)
 {
-    static const char *const signs[] = {"sensitive", "policy", "policies", "nsfw", "moderation", "prohibited", "inappropriate",
-                                        "violat", "safety"};
+    static const char *const signs[] = {"sensitive",  "policy",        "policies", "nsfw",  "moderation",
+                                        "prohibited", "inappropriate", "violat",   "safety"};
     for (size_t i = 0; i < YM_COUNT(signs); i++)
         if (strcasestr(words, signs[i]))
             return true;
@@ -280,7 +299,8 @@ static int task_failed(const struct queue_asked *a, const cJSON *data, struct ym
     if (is_refusal(words))
         r = ym_fail(e, YM_REFUSED, EPERM, "KIE refused the request; change the prompt.");
     else if (code == 400 || code == 422)
-        r = ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).", a->req.model, (int)code);
+        r = ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).", a->req.model,
+                    (int)code);
     else
         r = ym_fail(e, YM_EMPTY, EIO, "KIE could not generate this (code %d).", (int)code);
     ym_err_words(e, words);
@@ -294,8 +314,8 @@ static enum task_state state_read(const struct queue_asked *a, const cJSON *data
     static const struct {
         const char *word;
         enum task_state state;
-    } words[] = {{"waiting", TASK_WAITS}, {"queuing", TASK_WAITS}, {"queueing", TASK_WAITS}, {"success", TASK_DONE},
-                 {"fail", TASK_FAILED},   {"failed", TASK_FAILED}};
+    } words[] = {{"waiting", TASK_WAITS}, {"queuing", TASK_WAITS}, {"queueing", TASK_WAITS},
+                 {"success", TASK_DONE},  {"fail", TASK_FAILED},   {"failed", TASK_FAILED}};
     const char *word = ym_json_str_or(data, "state", "");
     if (kie_is_veo(a->req.model)) {
         int64_t flag = ym_json_int_or(data, "successFlag", 0);
@@ -307,7 +327,8 @@ static enum task_state state_read(const struct queue_asked *a, const cJSON *data
     return TASK_RUNS;
 }
 
-static int looked(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int looked(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                  struct ym_err *e)
 {
     const cJSON *data = ym_json_get(rep->json, "data");
     int code = code_of(rep);
@@ -357,7 +378,8 @@ static void sign_ask(const struct queue_asked *a, cJSON *state, struct ym_next *
     queue_state_str(state, "signed", file_now(state));
 }
 
-static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                     struct ym_err *e)
 {
     n->has_handle = true;
     if ((rep->status == 403 || rep->status == 404) && !ym_json_str(state, "signed")) {
@@ -371,7 +393,8 @@ static int file_seen(const struct queue_asked *a, cJSON *state, const struct ym_
     return r;
 }
 
-static int signed_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int signed_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                       struct ym_err *e)
 {
     const char *url = ym_json_str(rep->json, "data");
     cJSON *files = cJSON_GetObjectItemCaseSensitive(state, "files");
@@ -389,7 +412,8 @@ static int signed_seen(const struct queue_asked *a, cJSON *state, const struct y
     return 0;
 }
 
-static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                      struct ym_err *e)
 {
     switch (rep->tag) {
     case TAG_UPLOAD:
@@ -407,14 +431,15 @@ static int reply_seen(const struct queue_asked *a, cJSON *state, const struct ym
     }
 }
 
-static int kie_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                    struct ym_err *e)
+static int kie_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                    struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     struct queue_asked a;
     int r = 0;
     if (!call->has_key)
-        return ym_fail(e, YM_AUTH, EACCES, "No key for KIE: set KIE_API_KEY, or api_key_file below [providers.kie].");
+        return ym_fail(e, YM_AUTH, EACCES,
+                       "No key for KIE: set KIE_API_KEY, or api_key_file below [providers.kie].");
     queue_asked_init(&a, &kie_service, call);
     if (rep) {
         r = reply_seen(&a, *state, rep, &n, e);

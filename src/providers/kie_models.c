@@ -4,6 +4,7 @@
 
 #include "kie.h"
 
+/* clang-format off */
 #define L(...)              ((const char *const[]){__VA_ARGS__, NULL})
 #define LENGTHS(...)        ((const int[]){__VA_ARGS__, 0})
 #define P(name)             {(name), 0, 0, NULL}
@@ -98,6 +99,8 @@ static const struct queue_row rows[] = {
 static const struct queue_row general_list = {.source = "image_urls[]", .last = "image_urls[]", .refs = "image_urls[]",
                                               .duration = QUEUE_TEXT};
 static const struct queue_row general_one = {.source = "image_url", .last = "tail_image_url", .duration = QUEUE_TEXT};
+
+/* clang-format on */
 
 /* The older Kling models have one address, the newer ones a list. */
 static const struct queue_row *row_general(const struct ym_call *call)

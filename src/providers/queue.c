@@ -27,12 +27,14 @@ static bool has_images(const struct ym_request *req)
 void queue_asked_init(struct queue_asked *a, const struct queue_service *s, const struct ym_call *call)
 {
     const char *other = NULL;
-    *a = (struct queue_asked){.service = s, .named = call->req->model, .call = *call, .req = *call->req, .model = *call->model};
+    *a = (struct queue_asked){
+        .service = s, .named = call->req->model, .call = *call, .req = *call->req, .model = *call->model};
     a->row = row_find(s, call->req->model);
     if (!a->row)
         a->row = s->general(call);
     else if (has_images(call->req))
-        other = a->row->with_last && ym_call_ref(call, YM_REF_LAST_FRAME) >= 0 ? a->row->with_last : a->row->with_image;
+        other = a->row->with_last && ym_call_ref(call, YM_REF_LAST_FRAME) >= 0 ? a->row->with_last
+                                                                               : a->row->with_image;
     if (other) {
         const struct ym_model *m = ym_driver_model(s->driver, other);
         a->row = row_find(s, other);
@@ -78,7 +80,8 @@ static double seconds_read(const cJSON *v)
 static double seconds_asked(const struct queue_asked *a)
 {
     const cJSON *params = ym_json_get(a->req.params, "params");
-    const cJSON *own = ym_json_get(a->req.params, "duration"), *theirs = ym_json_get(params, name_of(a, "duration"));
+    const cJSON *own = ym_json_get(a->req.params, "duration"),
+                *theirs = ym_json_get(params, name_of(a, "duration"));
     if (own || theirs)
         return seconds_read(own ? own : theirs);
     return a->row->seconds ? a->row->seconds : a->row->billed_seconds ? a->row->billed_seconds : -1;
@@ -102,7 +105,8 @@ static int length_check(const struct queue_asked *a, struct ym_err *e)
         if (fabs(v->valuedouble - *p) < 1e-9)
             return 0;
     lengths_join(a->row->lengths, all, sizeof all);
-    return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes a duration of %s seconds, not %g.", a->req.model, all, v->valuedouble);
+    return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes a duration of %s seconds, not %g.", a->req.model, all,
+                   v->valuedouble);
 }
 
 static cJSON *duration_json(enum queue_duration form, double seconds)
@@ -120,8 +124,9 @@ static const struct {
     const char *ratio, *name;
     int width, height;
 } shapes[] = {
-    {"1:1", "square_hd", 1024, 1024},       {"4:3", "landscape_4_3", 1024, 768},   {"16:9", "landscape_16_9", 1024, 576},
-    {"3:4", "portrait_4_3", 768, 1024},     {"9:16", "portrait_16_9", 576, 1024},  {"", "square", 512, 512},
+    {"1:1", "square_hd", 1024, 1024},      {"4:3", "landscape_4_3", 1024, 768},
+    {"16:9", "landscape_16_9", 1024, 576}, {"3:4", "portrait_4_3", 768, 1024},
+    {"9:16", "portrait_16_9", 576, 1024},  {"", "square", 512, 512},
 };
 
 static bool is_shape_name(const char *s)
@@ -175,7 +180,8 @@ static int shape_check(const struct queue_asked *a, struct ym_err *e)
     char show[40];
     int w, h;
     if (!ym_json_get(params, "width") != !ym_json_get(params, "height"))
-        return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes width and height together; give both.", a->req.model);
+        return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes width and height together; give both.",
+                       a->req.model);
     if (a->row->shape == QUEUE_IMAGE_SIZE && ratio && !ratio_pixels(ratio, &w, &h))
         return ym_fail(e, YM_INVALID, EINVAL, "The aspect_ratio %s is none; write 16:9 or the like.",
                        ym_text_show(ratio, show, sizeof show));
@@ -254,7 +260,8 @@ static int params_merge(const struct queue_asked *a, cJSON *body, struct ym_err 
         if (is_reserved(v->string))
             return ym_fail(e, YM_INVALID, EINVAL, "params: %s is not for a prompt to set; leave it out.", show);
         if (ym_json_get(body, v->string) || sets_image(a, v->string))
-            return ym_fail(e, YM_INVALID, EINVAL, "params: %s is set by a field of its own already; say it once.", show);
+            return ym_fail(e, YM_INVALID, EINVAL,
+                           "params: %s is set by a field of its own already; say it once.", show);
         cJSON_AddItemToObject(body, v->string, cJSON_Duplicate(v, true));
     }
     return 0;
@@ -337,12 +344,14 @@ static int images_check(const struct queue_asked *a, int64_t max_bytes, struct y
 {
     const struct ym_request *r = &a->req;
     char show[100];
-    if (a->row->needs_image && ym_call_ref(&a->call, YM_REF_SOURCE) < 0 && ym_call_ref(&a->call, YM_REF_REFERENCE) < 0)
+    if (a->row->needs_image && ym_call_ref(&a->call, YM_REF_SOURCE) < 0 &&
+        ym_call_ref(&a->call, YM_REF_REFERENCE) < 0)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s starts from an image; give from_image.", r->model);
     if (a->row->needs_last && ym_call_ref(&a->call, YM_REF_LAST_FRAME) < 0)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s needs the last frame too; give last_frame.", r->model);
     if (ym_call_ref(&a->call, YM_REF_LAST_FRAME) >= 0 && ym_call_ref(&a->call, YM_REF_SOURCE) < 0)
-        return ym_fail(e, YM_INVALID, EINVAL, "A last frame alone is not enough for %.80s; give from_image too.", r->model);
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "A last frame alone is not enough for %.80s; give from_image too.", r->model);
     for (size_t i = 0; i < r->nrefs; i++) {
         const char *key = image_key(a, i);
         if (!key || (!strchr(key, '[') && !is_first_of_key(a, i)))
@@ -362,8 +371,8 @@ static int negative_check(const struct queue_asked *a, struct ym_err *e)
     size_t n = s ? ym_utf8_count(s, strlen(s)) : 0;
     if (!a->row->max_negative || n <= a->row->max_negative)
         return 0;
-    return ym_fail(e, YM_INVALID, EINVAL, "The negative prompt has %zu characters, %.80s takes %u; shorten it.", n,
-                   a->req.model, a->row->max_negative);
+    return ym_fail(e, YM_INVALID, EINVAL, "The negative prompt has %zu characters, %.80s takes %u; shorten it.",
+                   n, a->req.model, a->row->max_negative);
 }
 
 int queue_check(const struct queue_asked *a, const char *const *mimes, int64_t max_bytes, struct ym_err *e)
@@ -459,7 +468,8 @@ static bool price_fits(const struct queue_asked *a)
     const char *size = ym_json_str(a->req.params, "resolution");
     const char *theirs = ym_json_str(ym_json_get(a->req.params, "params"), "resolution");
     size = size ? size : theirs;
-    return a->call.prices.from_config || !a->row->priced_size || !size || strcmp(size, a->row->priced_size) == 0;
+    return a->call.prices.from_config || !a->row->priced_size || !size ||
+           strcmp(size, a->row->priced_size) == 0;
 }
 
 double queue_usd(const struct queue_asked *a)
@@ -485,9 +495,10 @@ int queue_price(const struct queue_asked *a, struct ym_estimate *ret, struct ym_
         return ym_fail(e, YM_HELD, ENODATA, "%.80s is paid by the second; give a duration.", a->named);
     if (usd < 0)
         return ym_fail(e, YM_HELD, ENODATA, "Nobody knows the price of %.80s; set %s in prices.toml.", a->named,
-                       a->req.kind == YM_IMAGE   ? "price_per_image_usd"
-                       : a->req.kind == YM_VIDEO ? "price_per_second_usd"
-                                                 : "price_per_song_usd, price_per_1k_chars_usd or price_per_second_usd");
+                       a->req.kind == YM_IMAGE ? "price_per_image_usd"
+                       : a->req.kind == YM_VIDEO
+                           ? "price_per_second_usd"
+                           : "price_per_song_usd, price_per_1k_chars_usd or price_per_second_usd");
     if (ym_money_from_double(usd, &m) < 0)
         return ym_fail(e, YM_INVALID, ERANGE, "The price of %.80s is out of range.", a->named);
     *ret = (struct ym_estimate){m, m, m};

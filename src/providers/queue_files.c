@@ -32,7 +32,8 @@ void queue_file_add(cJSON *state, const char *url)
 
 int queue_files_ask(const cJSON *state, struct ym_next *n, unsigned tag)
 {
-    const cJSON *url = cJSON_GetArrayItem(ym_json_get(state, "files"), cJSON_GetArraySize(ym_json_get(state, "got")));
+    const cJSON *url =
+        cJSON_GetArrayItem(ym_json_get(state, "files"), cJSON_GetArraySize(ym_json_get(state, "got")));
     if (!url)
         return 0;
     struct ym_http *h = ym_next_send(n, tag, "GET", YM_SAFE, url->valuestring);
@@ -51,9 +52,11 @@ static int file_failed(const char *label, const struct ym_reply *rep, struct ym_
 {
     int r;
     if (rep->status >= 500 || rep->status == 429 || rep->status == 408)
-        r = ym_fail(e, YM_TRANSIENT, EAGAIN, "The result of %s cannot be fetched just now (status %d).", label, rep->status);
+        r = ym_fail(e, YM_TRANSIENT, EAGAIN, "The result of %s cannot be fetched just now (status %d).", label,
+                    rep->status);
     else if (rep->status >= 300)
-        r = ym_fail(e, YM_LOST, ENOENT, "%s does not give the result out any more (status %d); `ymago again` makes a new one.",
+        r = ym_fail(e, YM_LOST, ENOENT,
+                    "%s does not give the result out any more (status %d); `ymago again` makes a new one.",
                     label, rep->status);
     else
         r = ym_fail(e, YM_EMPTY, EBADMSG, "What %s gave as the result is no such media file.", label);
@@ -93,7 +96,9 @@ void queue_done(const struct queue_asked *a, const cJSON *state, double usd, str
 int queue_step_end(int r, struct ym_next *n, struct ym_next *ret)
 {
     if (r < 0) {
-        struct ym_next cost = {.progress = -1, .cost = n->cost, .cost_known = n->cost_known,
+        struct ym_next cost = {.progress = -1,
+                               .cost = n->cost,
+                               .cost_known = n->cost_known,
                                .cost_is_estimate = n->cost_is_estimate};
         ym_next_fini(n);
         *n = cost;
