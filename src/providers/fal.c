@@ -112,6 +112,7 @@ static int initiated(const struct queue_asked *a, cJSON *state, const struct ym_
     struct ym_http *h = ym_next_send(n, TAG_UPLOAD, "PUT", YM_SAFE, put); /* signed: it must not see the key */
     ym_http_header(h, "Content-Type", a->req.refs[i].mime);
     ym_http_part(h, YM_PART_REF, i);
+    h->raw_media = true; /* its answer is empty: no document is expected */
     return 0;
 }
 
@@ -279,39 +280,41 @@ static void cancel_over(struct ym_next *n, bool runs_on, bool free_of_cost)
 }
 
 /* 200: taken out of the queue. 202: asked for only; 400: it has ended. Then its state decides. */
-static void cancel_answered(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep,
-                            struct ym_next *n)
+static int cancel_answered(const struct queue_asked *a, const cJSON *state, const struct ym_reply *rep,
+                           struct ym_next *n, struct ym_err *e)
 {
     if (rep->status == 200)
         cancel_over(n, false, true);
     else if (rep->status == 404)
         cancel_over(n, false, false);
     else if (rep->status == 202 || rep->status == 400)
-        status_ask(call, state, n);
+        status_ask(&a->call, state, n);
     else
-        cancel_over(n, true, false);
+        return fal_fail(a, rep, false, n, e);
+    return 0;
 }
 
 static int fal_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
                       struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
+    struct queue_asked a;
+    int r = 0;
     bool sent = ym_json_str(*state, "asked") != NULL, known = ym_json_str(*state, "id") != NULL;
-    (void)e;
+    queue_asked_init(&a, &fal_service, call);
     if (!known) { /* the answer to a request that was sent is awaited: it names the job */
         cancel_over(&n, sent, !sent);
     } else if (!rep) {
         YM_AUTOFREE char *url = job_url(call, *state, "cancel_url", "/cancel");
         headers_add(ym_next_send(&n, TAG_CANCEL, "PUT", YM_SAFE, url));
     } else if (rep->tag == TAG_CANCEL) {
-        cancel_answered(call, *state, rep, &n);
+        r = cancel_answered(&a, *state, rep, &n, e);
     } else { /* a job that ended with an error, or is forgotten, has nothing to fetch */
         bool ended_badly = strcmp(ym_json_str_or(rep->json, "status", ""), "COMPLETED") == 0 &&
                            (ym_json_get(rep->json, "error") || ym_json_get(rep->json, "error_type"));
         cancel_over(&n, rep->status != 404 && !ended_badly, false);
     }
-    *ret_next = n;
-    return 0;
+    return queue_step_end(r, &n, ret_next);
 }
 
 /* ---- before anything is spent ---- */
@@ -339,6 +342,7 @@ const struct ym_driver ym_driver_fal = {
     .kinds = 1u << YM_IMAGE | 1u << YM_VIDEO | 1u << YM_AUDIO | 1u << YM_SFX,
     .needs_key = true,
     .key_env = "FAL_KEY",
+    .key_env_more = "FAL_AI_API_KEY",
     .base_url = BASE_URL,
     .rate_limit = 60,
     .concurrency = 10,

@@ -17,10 +17,11 @@
 #define NAMED_SIZES "square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"
 #define RATIOS_10   "1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"
 
-/* ---- what they take ---- */
+/* ---- what they take: a model that hands requests with images to a sibling takes what that one takes; which
+ * of the fields go together is then the sibling's to say ---- */
 
 static const struct ym_param flux_dev[] = {
-    P("seed"), P("aspect_ratio"), P("width"), P("height"), P_OF("resolution", NAMED_SIZES), P_RANGE("steps", 1, 50),
+    P("from_image"), P("strength"), P("seed"), P("aspect_ratio"), P("width"), P("height"), P_OF("resolution", NAMED_SIZES), P_RANGE("steps", 1, 50),
     P_RANGE("cfg_scale", 1, 20), P_OF("format", "jpeg", "png"), USUAL};
 static const struct ym_param flux_schnell[] = {
     P("seed"), P("aspect_ratio"), P("width"), P("height"), P_OF("resolution", NAMED_SIZES), P_RANGE("steps", 1, 12),
@@ -28,24 +29,15 @@ static const struct ym_param flux_schnell[] = {
 static const struct ym_param flux_image[] = {
     P("from_image"), P("seed"), P("strength"), P_RANGE("steps", 1, 50), P_RANGE("cfg_scale", 1, 20),
     P_OF("format", "jpeg", "png"), USUAL};
-static const struct ym_param kontext_text[] = {
-    P("seed"), P_OF("aspect_ratio", "21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21"),
-    P_RANGE("cfg_scale", 1, 20), P_OF("format", "jpeg", "png"), USUAL};
 static const struct ym_param kontext[] = {
     P("from_image"), P("seed"), P_OF("aspect_ratio", "21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21"),
     P_RANGE("cfg_scale", 1, 20), P_OF("format", "jpeg", "png"), USUAL};
-static const struct ym_param banana[] = {P_OF("aspect_ratio", RATIOS_10), P_OF("format", "png", "jpeg", "webp"), USUAL};
-static const struct ym_param banana_edit[] = {
+static const struct ym_param banana[] = {
     P("from_image"), P("references"), P_OF("aspect_ratio", RATIOS_10), P_OF("format", "png", "jpeg", "webp"), USUAL};
 static const struct ym_param banana_sized[] = {
-    P_OF("aspect_ratio", RATIOS_10), P_OF("resolution", "1K", "2K", "4K"), P_OF("format", "png", "jpeg", "webp"),
-    P_OF("quality", "standard", "high"), P("params"), END};
-static const struct ym_param banana_sized_edit[] = {
     P("from_image"), P("references"), P_OF("aspect_ratio", RATIOS_10), P_OF("resolution", "1K", "2K", "4K"),
     P_OF("format", "png", "jpeg", "webp"), P_OF("quality", "standard", "high"), P("params"), END};
 static const struct ym_param seedream[] = {
-    P("seed"), P("aspect_ratio"), P("width"), P("height"), P_OF("resolution", NAMED_SIZES), USUAL};
-static const struct ym_param seedream_edit[] = {
     P("from_image"), P("references"), P("seed"), P("aspect_ratio"), P("width"), P("height"),
     P_OF("resolution", NAMED_SIZES), USUAL};
 static const struct ym_param qwen[] = {
@@ -53,12 +45,15 @@ static const struct ym_param qwen[] = {
     P("steps"), P_RANGE("cfg_scale", 0, 20), P_OF("format", "jpeg", "png"), USUAL};
 
 static const struct ym_param kling_text[] = {
-    P("duration"), P_OF("aspect_ratio", "16:9", "9:16", "1:1"), P("negative_prompt"), P_RANGE("cfg_scale", 0, 1), USUAL};
+    P("from_image"), P("last_frame"), P("duration"), P_OF("aspect_ratio", "16:9", "9:16", "1:1"), P("negative_prompt"), P_RANGE("cfg_scale", 0, 1), USUAL};
 static const struct ym_param kling_image[] = {
     P("from_image"), P("last_frame"), P("duration"), P("negative_prompt"), P_RANGE("cfg_scale", 0, 1), USUAL};
-static const struct ym_param veo_text[] = {
-    P("duration"), P_OF("aspect_ratio", "16:9", "9:16"), P_OF("resolution", "720p", "1080p"), P("audio"),
+static const struct ym_param veo_3[] = {
+    P("from_image"), P("duration"), P_OF("aspect_ratio", "16:9", "9:16"), P_OF("resolution", "720p", "1080p"), P("audio"),
     P("negative_prompt"), P("seed"), USUAL};
+static const struct ym_param veo_31[] = {
+    P("from_image"), P("last_frame"), P("duration"), P_OF("aspect_ratio", "16:9", "9:16"),
+    P_OF("resolution", "720p", "1080p"), P("audio"), P("negative_prompt"), P("seed"), USUAL};
 static const struct ym_param veo_image[] = {
     P("from_image"), P("duration"), P_OF("aspect_ratio", "16:9", "9:16"), P_OF("resolution", "720p", "1080p"), P("audio"),
     USUAL};
@@ -67,7 +62,7 @@ static const struct ym_param veo_frames[] = {
     P_OF("resolution", "720p", "1080p"), P("audio"), USUAL};
 static const struct ym_param omni[] = {P("duration"), P("aspect_ratio"), USUAL};
 static const struct ym_param wan_text[] = {
-    P("duration"), P_OF("aspect_ratio", "16:9", "9:16", "1:1"), P_OF("resolution", "480p", "720p", "1080p"),
+    P("from_image"), P("duration"), P_OF("aspect_ratio", "16:9", "9:16", "1:1"), P_OF("resolution", "480p", "720p", "1080p"),
     P("negative_prompt"), P("seed"), USUAL};
 static const struct ym_param wan_image[] = {
     P("from_image"), P("duration"), P_OF("resolution", "480p", "720p", "1080p"), P("negative_prompt"), P("seed"), USUAL};
@@ -100,29 +95,29 @@ const struct ym_param fal_sound_params[] = {
      .max_refs = (images), .params = (list)}
 
 const struct ym_model fal_models[] = {
-    IMAGE(FAL_DEFAULT_IMAGE, 0.025, DERIVED, flux_dev, 0),
+    IMAGE(FAL_DEFAULT_IMAGE, 0.025, DERIVED, flux_dev, 1),
     IMAGE("fal-ai/flux/schnell", 0.003, DERIVED, flux_schnell, 0),
     IMAGE("fal-ai/flux/dev/image-to-image", -1, NULL, flux_image, 1),
     IMAGE("fal-ai/flux-pro/kontext", 0.04, LISTED, kontext, 1),
-    IMAGE("fal-ai/flux-pro/kontext/text-to-image", 0.04, LISTED, kontext_text, 0),
-    IMAGE("fal-ai/nano-banana", 0.0398, LISTED, banana, 0),
-    IMAGE("fal-ai/nano-banana/edit", 0.0398, LISTED, banana_edit, 10),
-    IMAGE("fal-ai/nano-banana-pro", -1, NULL, banana_sized, 0),
-    IMAGE("fal-ai/nano-banana-pro/edit", -1, NULL, banana_sized_edit, 14),
-    IMAGE("fal-ai/nano-banana-2", -1, NULL, banana_sized, 0),
-    IMAGE("fal-ai/nano-banana-2/edit", -1, NULL, banana_sized_edit, 14),
-    IMAGE("fal-ai/bytedance/seedream/v4/text-to-image", 0.03, LISTED, seedream, 0),
-    IMAGE("fal-ai/bytedance/seedream/v4/edit", 0.03, LISTED, seedream_edit, 10),
+    IMAGE("fal-ai/flux-pro/kontext/text-to-image", 0.04, LISTED, kontext, 1),
+    IMAGE("fal-ai/nano-banana", 0.0398, LISTED, banana, 10),
+    IMAGE("fal-ai/nano-banana/edit", 0.0398, LISTED, banana, 10),
+    IMAGE("fal-ai/nano-banana-pro", -1, NULL, banana_sized, 14),
+    IMAGE("fal-ai/nano-banana-pro/edit", -1, NULL, banana_sized, 14),
+    IMAGE("fal-ai/nano-banana-2", -1, NULL, banana_sized, 14),
+    IMAGE("fal-ai/nano-banana-2/edit", -1, NULL, banana_sized, 14),
+    IMAGE("fal-ai/bytedance/seedream/v4/text-to-image", 0.03, LISTED, seedream, 10),
+    IMAGE("fal-ai/bytedance/seedream/v4/edit", 0.03, LISTED, seedream, 10),
     IMAGE("fal-ai/qwen-image", 0.02, LISTED, qwen, 0),
-    VIDEO(FAL_DEFAULT_VIDEO, 0.07, LISTED, kling_text, 0),
+    VIDEO(FAL_DEFAULT_VIDEO, 0.07, LISTED, kling_text, 2),
     VIDEO("fal-ai/kling-video/v2.5-turbo/pro/image-to-video", 0.07, LISTED, kling_image, 2),
-    VIDEO("fal-ai/veo3", 0.40, LISTED, veo_text, 0),
+    VIDEO("fal-ai/veo3", 0.40, LISTED, veo_3, 1),
     VIDEO("fal-ai/veo3/image-to-video", 0.40, LISTED, veo_image, 1),
-    VIDEO("fal-ai/veo3.1", -1, NULL, veo_text, 0),
-    VIDEO("fal-ai/veo3.1/image-to-video", -1, NULL, veo_image, 1),
+    VIDEO("fal-ai/veo3.1", -1, NULL, veo_31, 2),
+    VIDEO("fal-ai/veo3.1/image-to-video", -1, NULL, veo_frames, 2),
     VIDEO("fal-ai/veo3.1/first-last-frame-to-video", -1, NULL, veo_frames, 2),
     VIDEO("google/gemini-omni-flash", 0.125, "fal.ai/models/google/gemini-omni-flash/llms.txt, November 2026", omni, 0),
-    VIDEO("fal-ai/wan-25-preview/text-to-video", 0.05, LISTED, wan_text, 0),
+    VIDEO("fal-ai/wan-25-preview/text-to-video", 0.05, LISTED, wan_text, 1),
     VIDEO("fal-ai/wan-25-preview/image-to-video", 0.05, LISTED, wan_image, 1),
     {.id = FAL_DEFAULT_AUDIO, .kinds = 1u << YM_AUDIO, .prices = PRICES(-1, -1), .max_prompt = 5000, .params = speech},
     {.id = FAL_DEFAULT_SFX, .kinds = 1u << YM_SFX, .prices = PRICES(-1, -1), .params = effects},

@@ -16,18 +16,21 @@
 #define KLING_RATIOS  P_OF("aspect_ratio", "1:1", "16:9", "9:16")
 #define BANANA_RATIOS "1:1", "9:16", "16:9", "3:4", "4:3", "3:2", "2:3", "5:4", "4:5", "21:9"
 
-static const struct ym_param kling_26_text[] = {P("duration"), KLING_RATIOS, P("audio"), USUAL};
+static const struct ym_param kling_26_text[] = {P("from_image"), P("duration"), KLING_RATIOS, P("audio"), USUAL};
 static const struct ym_param kling_26_image[] = {P("from_image"), P("duration"), P("audio"), USUAL};
-static const struct ym_param kling_text[] = {P("duration"), KLING_RATIOS, P("negative_prompt"), P_RANGE("cfg_scale", 0, 1),
-                                             USUAL};
+/* A model that hands requests with images to a sibling takes what that one takes; which of the fields go
+ * together is then the sibling's to say. */
+static const struct ym_param kling_25[] = {P("from_image"), P("last_frame"), P("duration"), KLING_RATIOS,
+                                           P("negative_prompt"), P_RANGE("cfg_scale", 0, 1), USUAL};
+static const struct ym_param kling_21[] = {P("from_image"), P("duration"), KLING_RATIOS, P("negative_prompt"),
+                                           P_RANGE("cfg_scale", 0, 1), USUAL};
 static const struct ym_param kling_image[] = {P("from_image"), P("duration"), P("negative_prompt"),
                                               P_RANGE("cfg_scale", 0, 1), USUAL};
 static const struct ym_param kling_frames[] = {P("from_image"), P("last_frame"), P("duration"), P("negative_prompt"),
                                                P_RANGE("cfg_scale", 0, 1), USUAL};
 static const struct ym_param kling_3[] = {P("from_image"), P("last_frame"), P("duration"), KLING_RATIOS, P("audio"), USUAL};
 static const struct ym_param veo[] = {P("from_image"), P("last_frame"), P_OF("aspect_ratio", "16:9", "9:16"), USUAL};
-static const struct ym_param banana[] = {P_OF("aspect_ratio", BANANA_RATIOS), P_OF("format", "png", "jpeg"), USUAL};
-static const struct ym_param banana_edit[] = {P("from_image"), P("references"), P_OF("aspect_ratio", BANANA_RATIOS),
+static const struct ym_param banana[] = {P("from_image"), P("references"), P_OF("aspect_ratio", BANANA_RATIOS),
                                               P_OF("format", "png", "jpeg"), USUAL};
 static const struct ym_param banana_2[] = {
     P("from_image"), P("references"), P_OF("aspect_ratio", BANANA_RATIOS, "1:4", "4:1", "1:8", "8:1"),
@@ -48,19 +51,19 @@ const struct ym_param kie_video_params[] = {
     {.id = (name), .kinds = 1u << YM_IMAGE, .prices = UNKNOWN, .max_prompt = (chars), .max_refs = (images), .params = (list)}
 
 const struct ym_model kie_models[] = {
-    VIDEO(KIE_DEFAULT_VIDEO, kling_26_text, 1000, 0),
+    VIDEO(KIE_DEFAULT_VIDEO, kling_26_text, 1000, 1),
     VIDEO("kling-2.6/image-to-video", kling_26_image, 1000, 1),
-    VIDEO("kling/v2-5-turbo-text-to-video-pro", kling_text, 2500, 0),
+    VIDEO("kling/v2-5-turbo-text-to-video-pro", kling_25, 2500, 2),
     VIDEO("kling/v2-5-turbo-image-to-video-pro", kling_frames, 2500, 2),
     VIDEO("kling/v2-1-standard", kling_image, 5000, 1),
     VIDEO("kling/v2-1-pro", kling_frames, 5000, 2),
-    VIDEO("kling/v2-1-master-text-to-video", kling_text, 5000, 0),
+    VIDEO("kling/v2-1-master-text-to-video", kling_21, 5000, 1),
     VIDEO("kling/v2-1-master-image-to-video", kling_image, 5000, 1),
     VIDEO("kling-3.0/video", kling_3, 2500, 2),
     VIDEO("veo3", veo, 2000, 2),
     VIDEO("veo3_fast", veo, 2000, 2),
-    IMAGE("google/nano-banana", banana, 5000, 0),
-    IMAGE("google/nano-banana-edit", banana_edit, 5000, 10),
+    IMAGE("google/nano-banana", banana, 5000, 10),
+    IMAGE("google/nano-banana-edit", banana, 5000, 10),
     IMAGE("nano-banana-2", banana_2, 20000, 14),
     {0},
 };
