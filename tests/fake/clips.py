@@ -27,3 +27,11 @@ def clip(seconds, width=320, height=180, audio=True, seed=0, container="mp4") ->
 def sound(seconds, format="mp3", seed=0) -> bytes:
     """format: mp3, wav, ogg, flac."""
     return ffmpeg("-f", "lavfi", "-i", f"sine=frequency={220 + seed % 40 * 11}:duration={seconds}", "-f", format)
+
+
+def length(data: bytes) -> float:
+    """Seconds that the clip or sound lasts."""
+    done = subprocess.run(["ffprobe", "-v", "error", "-count_packets", "-show_entries", "packet=pts_time,duration_time",
+                           "-of", "csv=p=0", "-"], input=data, stdout=subprocess.PIPE, timeout=60, check=True)
+    rows = [line.split(",") for line in done.stdout.decode().split()]
+    return max(float(r[0]) + float(r[1] if r[1] != "N/A" else 0) for r in rows if r[0] != "N/A")
