@@ -106,7 +106,7 @@ static int initiated(const struct queue_asked *a, cJSON *state, const struct ym_
 {
     const char *put = ym_json_str(rep->json, "upload_url"), *url = ym_json_str(rep->json, "file_url");
     unsigned i = (unsigned)cJSON_GetArraySize(ym_json_get(state, "urls"));
-    if (rep->status < 200 || rep->status >= 300 || !put || !url || strlen(url) > 2000)
+    if (rep->status < 200 || rep->status >= 300 || !queue_url_sound(put) || !queue_url_sound(url))
         return fal_fail(a, rep, false, n, e);
     queue_state_str(state, "uploaded", url);
     struct ym_http *h = ym_next_send(n, TAG_UPLOAD, "PUT", YM_SAFE, put); /* signed: it must not see the key */
@@ -144,7 +144,7 @@ static int submitted(const struct queue_asked *a, cJSON *state, const struct ym_
     queue_state_str(state, "id", id);
     for (size_t i = 0; i < YM_COUNT(keep); i++) {
         const char *url = ym_json_str(rep->json, keep[i]);
-        if (url && strlen(url) < 2000)
+        if (queue_url_sound(url))
             queue_state_str(state, keep[i], url);
     }
     n->provider_id = ym_strdup(id);
@@ -166,13 +166,23 @@ static void status_ask(const struct ym_call *call, const cJSON *state, struct ym
     n->has_handle = true;
 }
 
+/* What is wrong with a look says nothing of the job: it is looked at again. */
+static int status_failed(const struct queue_asked *a, const struct ym_reply *rep, struct ym_next *n,
+                         struct ym_err *e)
+{
+    int r = fal_fail(a, rep, rep->status == 404, n, e);
+    if (e && e->cls == YM_INVALID)
+        e->cls = YM_TRANSIENT;
+    return r;
+}
+
 /* COMPLETED is said of failed jobs too; what became of it is in the result. */
 static int status_seen(const struct queue_asked *a, const cJSON *state, const struct ym_reply *rep,
                        struct ym_next *n, struct ym_err *e)
 {
     n->has_handle = true;
     if (rep->status < 200 || rep->status >= 300)
-        return fal_fail(a, rep, rep->status == 404, n, e);
+        return status_failed(a, rep, n, e);
     if (!ym_json_str(rep->json, "status"))
         return ym_fail(e, YM_TRANSIENT, EAGAIN, "fal did not say how the job is doing.");
     if (fal_still_runs(a, rep->json, n))

@@ -211,13 +211,11 @@ struct found {
     cJSON *state;
     enum ym_kind kind;
     int seen, flagged;
-    double megapixels;
 };
 
 static void file_found(struct found *f, const cJSON *file)
 {
     const char *url = cJSON_IsString(file) ? file->valuestring : ym_json_str(file, "url");
-    double px = ym_json_num_or(file, "width", 0) * ym_json_num_or(file, "height", 0);
     if (!url || !type_fits(f->kind, file))
         return;
     if (is_flagged(f->doc, f->seen++)) {
@@ -225,7 +223,6 @@ static void file_found(struct found *f, const cJSON *file)
         return;
     }
     queue_file_add(f->state, url);
-    f->megapixels += px > 1048576 ? px / 1048576 : 1;
 }
 
 static void value_found(struct found *f, const cJSON *v)
@@ -286,6 +283,6 @@ int fal_result(const struct queue_asked *a, const struct ym_reply *rep, cJSON *s
         cJSON_AddNumberToObject(state, "usd", usd * f.seen);
     }
     const char *said = ym_json_str(f.doc, "description");
-    queue_state_str(state, "said", said && strlen(said) < 8000 ? said : NULL);
+    queue_state_str(state, "said", said && strlen(said) < 2000 ? said : NULL);
     return 0;
 }

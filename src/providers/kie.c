@@ -176,7 +176,7 @@ static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_r
                     struct ym_err *e)
 {
     const char *url = ym_json_str(ym_json_get(rep->json, "data"), "downloadUrl");
-    if (!is_good(rep) || !url || strlen(url) > 2000)
+    if (!is_good(rep) || !queue_url_sound(url))
         return kie_fail(a, rep, e);
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(state, "urls"), cJSON_CreateString(url));
     return go_on(a, state, n, e);
@@ -338,7 +338,7 @@ static int looked(const struct queue_asked *a, cJSON *state, const struct ym_rep
         return ym_fail(e, YM_LOST, ENOENT, "KIE does not know the task any more.");
     if (!is_good(rep)) {
         int r = kie_fail(a, rep, e);
-        if (e && e->cls == YM_EMPTY) /* of the look; nothing is known of the task */
+        if (e && (e->cls == YM_EMPTY || e->cls == YM_INVALID)) /* of the look; it says nothing of the task */
             e->cls = YM_TRANSIENT;
         return r;
     }
@@ -400,7 +400,7 @@ static int signed_seen(const struct queue_asked *a, cJSON *state, const struct y
     cJSON *files = cJSON_GetObjectItemCaseSensitive(state, "files");
     int at = cJSON_GetArraySize(ym_json_get(state, "got"));
     n->has_handle = true;
-    if (!is_good(rep) || !url || strlen(url) > 3000) {
+    if (!is_good(rep) || !queue_url_sound(url)) {
         int r = kie_fail(a, rep, e);
         if (e && e->cls != YM_TRANSIENT && e->cls != YM_THROTTLED && e->cls != YM_AUTH)
             e->cls = YM_LOST;

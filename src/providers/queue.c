@@ -350,7 +350,8 @@ static int images_check(const struct queue_asked *a, int64_t max_bytes, struct y
     if (a->row->needs_last && ym_call_ref(&a->call, YM_REF_LAST_FRAME) < 0)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s needs the last frame too; give last_frame.", r->model);
     if (ym_json_get(r->params, "strength") && !has_images(r))
-        return ym_fail(e, YM_INVALID, EINVAL, "strength says how much of an image may change; give from_image.");
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "strength says how much of an image may change; give from_image.");
     if (ym_call_ref(&a->call, YM_REF_LAST_FRAME) >= 0 && ym_call_ref(&a->call, YM_REF_SOURCE) < 0)
         return ym_fail(e, YM_INVALID, EINVAL,
                        "A last frame alone is not enough for %.80s; give from_image too.", r->model);

@@ -74,6 +74,8 @@ int queue_price(const struct queue_asked *a, struct ym_estimate *ret, struct ym_
 
 /* ---- results: addresses in the state, fetched one after the other ----
  * state: "files" (addresses), "got" (staged media, in the same order). */
+/* An address of the web that a reply may name: nothing odd in it, and short enough for a state. NULL is none. */
+bool queue_url_sound(const char *url);
 void queue_files_begin(cJSON *state);
 void queue_file_add(cJSON *state, const char *url); /* 16 at most; others are left out */
 /* 1 when n asks for the next file, without any key; 0 when all are there. */

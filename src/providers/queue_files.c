@@ -5,7 +5,17 @@
 #include "queue.h"
 
 #define FILES_MAX 16   /* what one step can give */
-#define URL_MAX   3000 /* 16 of them fit into a state */
+#define URL_MAX   2500 /* 16 of them fit into a state */
+
+bool queue_url_sound(const char *url)
+{
+    if (!url || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0))
+        return false;
+    for (const char *s = url; *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == '"' || *s == '\\')
+            return false;
+    return strlen(url) <= URL_MAX;
+}
 
 void queue_state_str(cJSON *state, const char *key, const char *value)
 {
@@ -25,8 +35,7 @@ void queue_files_begin(cJSON *state)
 void queue_file_add(cJSON *state, const char *url)
 {
     cJSON *files = cJSON_GetObjectItemCaseSensitive(state, "files");
-    bool web = url && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
-    if (web && strlen(url) <= URL_MAX && cJSON_GetArraySize(files) < FILES_MAX)
+    if (queue_url_sound(url) && cJSON_GetArraySize(files) < FILES_MAX)
         cJSON_AddItemToArray(files, cJSON_CreateString(url));
 }
 
