@@ -126,12 +126,12 @@ const struct ym_model fal_models[] = {
 
 /* ---- spelling ---- */
 
-static const struct queue_name usual_names[] = {
+static const struct queue_spelling usual_names[] = {
     {"steps", "num_inference_steps"}, {"cfg_scale", "guidance_scale"}, {"format", "output_format"},
     {"audio", "generate_audio"},      {"language", "language_code"},   {"similarity", "similarity_boost"},
     {NULL, NULL}};
-static const struct queue_name kling_names[] = {{"cfg_scale", "cfg_scale"}, {NULL, NULL}};
-static const struct queue_name effect_names[] = {{"duration", "duration_seconds"}, {NULL, NULL}};
+static const struct queue_spelling kling_names[] = {{"cfg_scale", "cfg_scale"}, {NULL, NULL}};
+static const struct queue_spelling effect_names[] = {{"duration", "duration_seconds"}, {NULL, NULL}};
 static const struct queue_default cheapest[] = {{"resolution", "\"480p\""}, {NULL, NULL}};
 
 #define EDIT .needs_image = true, .source = "image_urls[]", .refs = "image_urls[]"

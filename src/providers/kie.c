@@ -4,96 +4,14 @@
  * There is no call that cancels. */
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "kie.h"
 
-#define BASE_URL       "https://api.kie.ai"
-#define UPLOAD_URL     "https://kieai.redpandaai.co"
-#define IMAGE_MAX      10000000 /* bytes */
-#define USD_PER_CREDIT 0.005    /* as its users reckon it */
+#define BASE_URL   "https://api.kie.ai"
+#define UPLOAD_URL "https://kieai.redpandaai.co"
+#define IMAGE_MAX  10000000 /* bytes */
 
 enum { TAG_UPLOAD = 1, TAG_CREATE, TAG_LOOK, TAG_SIGN, TAG_FILE };
-
-/* ---- answers: {"code": 200, "msg": "success", "data": ...}, whatever the status ---- */
-
-static int code_of(const struct ym_reply *rep)
-{
-    int64_t code;
-    bool told = ym_json_int(rep->json, "code", 100, 999, &code) == 0;
-    if (rep->status >= 400 && (!told || code == 200))
-        return rep->status;
-    return told ? (int)code : rep->status;
-}
-
-static const char *words_of(const struct ym_reply *rep)
-{
-    const char *msg = ym_json_str(rep->json, "msg");
-    return msg ? msg : ym_json_str_or(rep->json, "message", rep->text ? rep->text : "");
-}
-
-static int fail_throttled(const struct queue_asked *a, const struct ym_reply *rep, struct ym_err *e)
-{
-    int r = ym_fail(e, YM_THROTTLED, EAGAIN, "KIE asks for fewer requests.");
-    ym_dur told = ym_retry_after(ym_header_get(rep->headers, "retry-after"), a->call.now);
-    if (e)
-        e->retry_after = told.ms > 0 ? told : YM_SEC(10); /* its limits count in tens of seconds */
-    return r;
-}
-
-static int fail_code(const struct queue_asked *a, const struct ym_reply *rep, int code, struct ym_err *e)
-{
-    /* The network in front of KIE answers in plain text or HTML; that says nothing about the key. */
-    if (code == 403 && !ym_json_get(rep->json, "code"))
-        return ym_fail(e, YM_TRANSIENT, EAGAIN,
-                       "The network in front of KIE turned the request away; the key is not to blame.");
-    switch (code) {
-    case 401:
-    case 403:
-        return ym_fail(e, YM_AUTH, EACCES, "KIE refuses the key; check KIE_API_KEY or api_key_file.");
-    case 402:
-        return ym_fail(e, YM_AUTH, EACCES,
-                       "The credits of this KIE account are used up; buy some, then `ymago reload`.");
-    case 433:
-        return ym_fail(e, YM_AUTH, EACCES,
-                       "This KIE key has used up its own limit; raise it, then `ymago reload`.");
-    case 404:
-    case 422:
-        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).",
-                       a->req.model, code);
-    case 429:
-        return fail_throttled(a, rep, e);
-    case 455:
-        return ym_fail(e, YM_TRANSIENT, EAGAIN, "KIE is being maintained just now.");
-    case 501:
-        return ym_fail(e, YM_EMPTY, EIO, "KIE could not generate this.");
-    case 505:
-        return ym_fail(e, YM_INVALID, ENOTSUP, "KIE has switched %.80s off; choose another model.",
-                       a->req.model);
-    default:
-        break;
-    }
-    if (code >= 500)
-        return ym_fail(e, YM_TRANSIENT, EAGAIN, "KIE could not answer just now (code %d).", code);
-    if (code >= 300)
-        return ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).",
-                       a->req.model, code);
-    return ym_fail(e, YM_EMPTY, EPROTO, "KIE answered with something that cannot be read.");
-}
-
-static int kie_fail(const struct queue_asked *a, const struct ym_reply *rep, struct ym_err *e)
-{
-    int r = fail_code(a, rep, code_of(rep), e);
-    ym_err_words(e, words_of(rep));
-    return r;
-}
-
-static bool is_good(const struct ym_reply *rep)
-{
-    int64_t code;
-    return rep->status >= 200 && rep->status < 300 && ym_json_int(rep->json, "code", 0, 999, &code) == 0 &&
-           code == 200;
-}
 
 static void headers_add(struct ym_http *h, bool json)
 {
@@ -176,7 +94,7 @@ static int uploaded(const struct queue_asked *a, cJSON *state, const struct ym_r
                     struct ym_err *e)
 {
     const char *url = ym_json_str(ym_json_get(rep->json, "data"), "downloadUrl");
-    if (!is_good(rep) || !queue_url_sound(url))
+    if (!kie_is_good(rep) || !queue_url_sound(url))
         return kie_fail(a, rep, e);
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(state, "urls"), cJSON_CreateString(url));
     return go_on(a, state, n, e);
@@ -205,7 +123,7 @@ static int created(const struct queue_asked *a, cJSON *state, const struct ym_re
     const char *id = ym_json_str(data, "taskId");
     if (!id)
         id = ym_json_str(data, "task_id");
-    if (!is_good(rep) || !id || !*id || strlen(id) > 300)
+    if (!kie_is_good(rep) || !id || !*id || strlen(id) > 300)
         return kie_fail(a, rep, e);
     cJSON_DeleteItemFromObjectCaseSensitive(state, "urls");
     queue_state_str(state, "id", id);
@@ -226,48 +144,11 @@ static void look_ask(const struct queue_asked *a, const cJSON *state, struct ym_
     n->has_handle = true;
 }
 
-/* A list of addresses, or the text of one, below `key`. */
-static void urls_take(cJSON *state, const cJSON *o, const char *key)
-{
-    YM_AUTOJSON cJSON *inner = NULL;
-    const cJSON *url, *list = ym_json_get(o, key);
-    if (cJSON_IsString(list) &&
-        ym_json_parse(list->valuestring, strlen(list->valuestring), 64 << 10, &inner, NULL) == 0)
-        list = inner;
-    if (cJSON_IsString(list))
-        queue_file_add(state, list->valuestring);
-    if (cJSON_IsArray(list))
-        cJSON_ArrayForEach (url, list)
-            if (cJSON_IsString(url))
-                queue_file_add(state, url->valuestring);
-}
-
-/* resultJson is JSON inside a text. */
-static void results_take(cJSON *state, const cJSON *data)
-{
-    YM_AUTOJSON cJSON *inner = NULL;
-    const char *text = ym_json_str(data, "resultJson");
-    queue_files_begin(state);
-    if (text && ym_json_parse(text, strlen(text), 64 << 10, &inner, NULL) == 0)
-        urls_take(state, inner, "resultUrls");
-    else
-        urls_take(state, ym_json_get(data, "resultJson"), "resultUrls");
-    if (cJSON_GetArraySize(ym_json_get(state, "files")) == 0)
-        urls_take(state, ym_json_get(data, "response"), "resultUrls");
-}
-
-/* Credits are told now and then; never relied on. */
-static double usd_told(const cJSON *data)
-{
-    double credits = ym_json_num_or(data, "creditsConsumed", -1);
-    return credits >= 0 ? credits * USD_PER_CREDIT : -1;
-}
-
 static int task_done(const struct queue_asked *a, cJSON *state, const cJSON *data, struct ym_next *n,
                      struct ym_err *e)
 {
-    double usd = usd_told(data);
-    results_take(state, data);
+    double usd = kie_usd(data);
+    kie_results(state, data);
     cJSON_DeleteItemFromObjectCaseSensitive(state, "usd");
     if (usd >= 0)
         cJSON_AddNumberToObject(state, "usd", usd);
@@ -277,80 +158,30 @@ static int task_done(const struct queue_asked *a, cJSON *state, const cJSON *dat
     return ym_fail(e, YM_EMPTY, ENODATA, "KIE says that the task is done, but names no result.");
 }
 
-static bool is_refusal(const char *words)
-{
-    static const char *const signs[] = {"sensitive",  "policy",        "policies", "nsfw",  "moderation",
-                                        "prohibited", "inappropriate", "violat",   "safety"};
-    for (size_t i = 0; i < YM_COUNT(signs); i++)
-        if (strcasestr(words, signs[i]))
-            return true;
-    return false;
-}
-
-static int task_failed(const struct queue_asked *a, const cJSON *data, struct ym_next *n, struct ym_err *e)
-{
-    bool veo = kie_is_veo(a->req.model);
-    const char *words = ym_json_str_or(data, veo ? "errorMessage" : "failMsg", "");
-    int64_t code = ym_json_int_or(data, veo ? "errorCode" : "failCode", 0);
-    double usd = usd_told(data);
-    int r;
-    if (usd >= 0)
-        queue_cost_set(n, usd);
-    if (is_refusal(words))
-        r = ym_fail(e, YM_REFUSED, EPERM, "KIE refused the request; change the prompt.");
-    else if (code == 400 || code == 422)
-        r = ym_fail(e, YM_INVALID, EINVAL, "KIE does not take this request for %.80s (code %d).", a->req.model,
-                    (int)code);
-    else
-        r = ym_fail(e, YM_EMPTY, EIO, "KIE could not generate this (code %d).", (int)code);
-    ym_err_words(e, words);
-    return r;
-}
-
-enum task_state { TASK_WAITS, TASK_RUNS, TASK_DONE, TASK_FAILED };
-
-static enum task_state state_read(const struct queue_asked *a, const cJSON *data)
-{
-    static const struct {
-        const char *word;
-        enum task_state state;
-    } words[] = {{"waiting", TASK_WAITS}, {"queuing", TASK_WAITS}, {"queueing", TASK_WAITS},
-                 {"success", TASK_DONE},  {"fail", TASK_FAILED},   {"failed", TASK_FAILED}};
-    const char *word = ym_json_str_or(data, "state", "");
-    if (kie_is_veo(a->req.model)) {
-        int64_t flag = ym_json_int_or(data, "successFlag", 0);
-        return flag == 1 ? TASK_DONE : flag == 2 || flag == 3 ? TASK_FAILED : TASK_RUNS;
-    }
-    for (size_t i = 0; i < YM_COUNT(words); i++)
-        if (strcasecmp(words[i].word, word) == 0)
-            return words[i].state;
-    return TASK_RUNS;
-}
-
 static int looked(const struct queue_asked *a, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
                   struct ym_err *e)
 {
     const cJSON *data = ym_json_get(rep->json, "data");
-    int code = code_of(rep);
+    int code = kie_code(rep);
     double percent = ym_json_num_or(data, "progress", -1);
     n->has_handle = true;
     if (code == 404 || code == 422)
         return ym_fail(e, YM_LOST, ENOENT, "KIE does not know the task any more.");
-    if (!is_good(rep)) {
+    if (!kie_is_good(rep)) {
         int r = kie_fail(a, rep, e);
         if (e && (e->cls == YM_EMPTY || e->cls == YM_INVALID)) /* of the look; it says nothing of the task */
             e->cls = YM_TRANSIENT;
         return r;
     }
-    switch (state_read(a, data)) {
-    case TASK_DONE:
+    switch (kie_state(a, data)) {
+    case KIE_DONE:
         return task_done(a, state, data, n, e);
-    case TASK_FAILED:
-        return task_failed(a, data, n, e);
-    case TASK_WAITS:
+    case KIE_FAILED:
+        return kie_failed(a, data, n, e);
+    case KIE_WAITS:
         wait_more(a, "in KIE's queue", -1, n);
         return 0;
-    case TASK_RUNS:
+    case KIE_RUNS:
         break;
     }
     wait_more(a, "KIE is generating", percent > 0 && percent <= 100 ? percent / 100 : -1, n);
@@ -400,7 +231,7 @@ static int signed_seen(const struct queue_asked *a, cJSON *state, const struct y
     cJSON *files = cJSON_GetObjectItemCaseSensitive(state, "files");
     int at = cJSON_GetArraySize(ym_json_get(state, "got"));
     n->has_handle = true;
-    if (!is_good(rep) || !queue_url_sound(url)) {
+    if (!kie_is_good(rep) || !queue_url_sound(url)) {
         int r = kie_fail(a, rep, e);
         if (e && e->cls != YM_TRANSIENT && e->cls != YM_THROTTLED && e->cls != YM_AUTH)
             e->cls = YM_LOST;

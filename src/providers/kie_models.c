@@ -68,9 +68,9 @@ const struct ym_model kie_models[] = {
     {0},
 };
 
-static const struct queue_name usual_names[] = {
+static const struct queue_spelling usual_names[] = {
     {"steps", "num_inference_steps"}, {"format", "output_format"}, {"audio", "sound"}, {NULL, NULL}};
-static const struct queue_name size_names[] = {{"aspect_ratio", "image_size"}, {NULL, NULL}};
+static const struct queue_spelling size_names[] = {{"aspect_ratio", "image_size"}, {NULL, NULL}};
 /* 2.6 refuses requests that leave these out. */
 static const struct queue_default silent_wide[] = {{"sound", "false"}, {"aspect_ratio", "\"16:9\""}, {NULL, NULL}};
 static const struct queue_default silent[] = {{"sound", "false"}, {NULL, NULL}};

@@ -9,7 +9,7 @@
 enum queue_duration { QUEUE_NUMBER, QUEUE_TEXT, QUEUE_TEXT_S }; /* 5, "5", "5s" */
 enum queue_shape { QUEUE_RATIO, QUEUE_IMAGE_SIZE };             /* aspect_ratio, or fal's image_size */
 
-struct queue_name {
+struct queue_spelling {
     const char *ours, *theirs;
 };
 struct queue_default {
@@ -28,7 +28,7 @@ struct queue_row {
     const int *lengths;               /* whole seconds that it takes, ends with 0; NULL = as its params say */
     int seconds;                      /* asked for when nothing is said; 0 = left to the service */
     int billed_seconds;               /* how long its films are when it takes no duration; 0 = not known */
-    const struct queue_name *names;   /* where it differs from its provider's usual names; NULL = nowhere */
+    const struct queue_spelling *names;   /* where it differs from its provider's usual names; NULL = nowhere */
     const struct queue_default *defaults;
     const char *high_size;            /* `resolution` that quality: high stands for; NULL = none */
     const char *priced_size;          /* the price is of this `resolution`; NULL = of every one */
@@ -40,7 +40,7 @@ struct queue_service { /* one for each driver */
     const struct ym_driver *driver;
     const char *label;                /* "fal", "KIE": how sentences call it */
     const struct queue_row *rows;     /* ends with a row whose id is NULL and whose prompt is NULL */
-    const struct queue_name *names;   /* usual names; ends with { 0 } */
+    const struct queue_spelling *names;   /* usual names; ends with { 0 } */
     /* The row for a model of no table. */
     const struct queue_row *(*general)(const struct ym_call *call);
 };
@@ -71,6 +71,13 @@ void queue_images_set(cJSON *body, const struct queue_asked *a, const cJSON *url
 /* Dollars of this call by the price list; negative = unknown. */
 double queue_usd(const struct queue_asked *a);
 int queue_price(const struct queue_asked *a, struct ym_estimate *ret, struct ym_err *e);
+
+/* ---- between queue.c and queue_body.c ---- */
+const char *queue_name(const struct queue_asked *a, const char *ours); /* its name for a field of ours */
+const char *queue_image_key(const struct queue_asked *a, size_t i);    /* of reference i; NULL = no place */
+bool queue_image_is_first(const struct queue_asked *a, size_t i);      /* of those under its key */
+bool queue_ratio_pixels(const char *ratio, int *w, int *h);            /* "21:9": about a megapixel */
+double queue_megapixels(const struct queue_asked *a);                  /* begun */
 
 /* ---- results: addresses in the state, fetched one after the other ----
  * state: "files" (addresses), "got" (staged media, in the same order). */

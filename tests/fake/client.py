@@ -114,6 +114,8 @@ class FakeGemini(FakeServer):
 
 class FakeOpenAI(FakeServer):
     program = "openai.py"
+
+
 class FakeFal(FakeServer):
     program = "fal.py"
 
