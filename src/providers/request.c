@@ -125,12 +125,16 @@ int64_t ym_call_seed(const struct ym_call *call)
 
 /* ---- references that are addresses ---- */
 
-static int fetch_failed(const struct ym_reply *rep, const char *url, struct ym_err *e)
+static int fetch_failed(const struct ym_call *call, const struct ym_reply *rep, const char *url, struct ym_err *e)
 {
     char show[100];
     ym_text_show(url, show, sizeof show);
-    if (rep->status >= 500 || rep->status == 429 || rep->status == 408)
-        return ym_fail(e, YM_TRANSIENT, EAGAIN, "The reference %s cannot be fetched just now (status %d).", show, rep->status);
+    if (rep->status >= 500 || rep->status == 429 || rep->status == 408) {
+        int r = ym_fail(e, YM_TRANSIENT, EAGAIN, "The reference %s cannot be fetched just now (status %d).", show, rep->status);
+        if (e)
+            e->retry_after = ym_retry_after(ym_header_get(rep->headers, "retry-after"), call->now);
+        return r;
+    }
     return ym_fail(e, YM_INVALID, ENOENT, "The reference %s cannot be fetched (status %d).", show, rep->status);
 }
 
@@ -143,7 +147,7 @@ static int fetch_take(const struct ym_call *call, cJSON *fetched, const struct y
         return ym_fail(e, YM_BROKEN, EPROTO, "A reply came that nobody asked for.");
     const char *url = call->req->refs[i].path;
     if (rep->status != 200)
-        return fetch_failed(rep, url, e);
+        return fetch_failed(call, rep, url, e);
     const struct ym_staged *m = rep->media_first < rep->nmedia ? &rep->media[rep->media_first] : NULL;
     if (!m || !m->is_media || strncmp(m->mime, "image/", 6) != 0)
         return ym_fail(e, YM_INVALID, EINVAL, "The reference %s is no image.", ym_text_show(url, show, sizeof show));
