@@ -3,8 +3,9 @@
  * A case is a text file of sections; a line "[name]" begins one, lines with '#' before the first one
  * say what the case shows:
  *   [job]      JSON: model, prompt, and as needed kind, negative, params, variation, refs [{path, mime,
- *              data, role} or {path, url: true, role}], base_url, has_key, waited (ms), workflow (JSON),
- *              prices {image ... from_config}, state (the stored state to begin from), do: "cancel",
+ *              data, role, size (told, whatever data has)} or {path, url: true, role}], base_url, has_key,
+ *              now (ISO 8601), waited (ms), workflow (JSON), prices {image ... from_config}, state (the
+ *              stored state to begin from), do: "cancel",
  *              "progress" or "list" in place of the step, members: [{prompt, params, refs ...}] of a
  *              gathered carrier (the first is the job itself)
  *   [estimate] what price() must say: three amounts, or the sentence of its refusal
@@ -26,6 +27,7 @@
 
 #define STAGED_MAX 32
 #define MEMBERS_MAX 8
+#define REFS_MAX   16
 #define NOW        1795168800000 /* 2026-11-20T10:00:00Z */
 
 struct section {
@@ -46,7 +48,7 @@ struct play {
     struct section sections[60];
     unsigned nsections, at;
     struct ym_request req;
-    struct ym_buf ref_bytes[16];
+    struct ym_buf ref_bytes[MEMBERS_MAX][REFS_MAX]; /* a single job's are in the first row */
     struct ym_model model;
     struct ym_call call;
     struct ym_request member_reqs[MEMBERS_MAX];
@@ -144,22 +146,23 @@ static void prices_read(const cJSON *o, struct ym_prices *ret)
     ret->from_config = ym_json_bool(o, "from_config", ret->from_config);
 }
 
-static void refs_read(struct play *p, const cJSON *refs)
+static void refs_read(struct ym_request *req, struct ym_buf bytes[static REFS_MAX], const cJSON *refs)
 {
     const cJSON *in;
-    p->req.refs = ym_alloc_array((size_t)cJSON_GetArraySize(refs) + 1, sizeof *p->req.refs);
+    req->refs = ym_alloc_array((size_t)cJSON_GetArraySize(refs) + 1, sizeof *req->refs);
     cJSON_ArrayForEach (in, refs) {
         const char *data = ym_json_str_or(in, "data", "");
-        struct ym_ref *r = &p->req.refs[p->req.nrefs];
-        if (p->req.nrefs == YM_COUNT(p->ref_bytes))
+        struct ym_ref *r = &req->refs[req->nrefs];
+        if (req->nrefs == REFS_MAX)
             return;
         r->path = ym_strdup(ym_json_str(in, "path"));
         r->is_url = ym_json_bool(in, "url", false);
-        r->size = (int64_t)strlen(data);
+        r->b2 = ym_digest_of(data, strlen(data));
+        r->size = ym_json_int_or(in, "size", (int64_t)strlen(data));
         snprintf(r->mime, sizeof r->mime, "%s", ym_json_str_or(in, "mime", ""));
         while (strcmp(ym_json_str_or(in, "role", "reference"), ym_ref_role_name(r->role)) != 0)
             r->role++;
-        ym_buf_adds(&p->ref_bytes[p->req.nrefs++], data);
+        ym_buf_adds(&bytes[req->nrefs++], data);
     }
 }
 
@@ -183,6 +186,7 @@ static void members_read(struct play *p, const cJSON *members)
             break;
         struct ym_request *req = &p->member_reqs[p->nmembers];
         req_read(p, o, req);
+        refs_read(req, p->ref_bytes[p->nmembers], ym_json_get(o, "refs"));
         free(req->model);
         req->model = ym_strdup(p->req.model);
         p->members[p->nmembers] = p->call;
@@ -201,8 +205,10 @@ static bool job_read(struct play *p)
     }
     const char *base = ym_json_str_or(o, "base_url", p->driver->base_url ? p->driver->base_url : "");
     const cJSON *workflow = ym_json_get(o, "workflow"), *state = ym_json_get(o, "state");
+    const char *now = ym_json_str(o, "now");
     req_read(p, o, &p->req);
-    refs_read(p, ym_json_get(o, "refs"));
+    if (!ym_json_get(o, "members"))
+        refs_read(&p->req, p->ref_bytes[0], ym_json_get(o, "refs"));
     p->workflow = workflow ? ym_json_print(workflow, false) : NULL;
     p->state = state ? cJSON_Duplicate(state, true) : NULL;
     p->what = ym_strdup(ym_json_str_or(o, "do", "step"));
@@ -225,6 +231,10 @@ static bool job_read(struct play *p)
         .workflow = p->workflow,
         .workflow_len = p->workflow ? strlen(p->workflow) : 0,
     };
+    if (now && ym_wall_parse(now, &p->call.now) < 0) {
+        bad(p, "[job]: now is no time");
+        return false;
+    }
     prices_read(ym_json_get(o, "prices"), &p->call.prices);
     members_read(p, ym_json_get(o, "members"));
     return true;
@@ -337,15 +347,17 @@ static void body_add(struct play *p, const struct ym_http *h, struct ym_buf *out
     for (unsigned i = 0; i < h->nparts; i++) {
         const struct ym_part *part = &h->parts[i];
         bool ref = part->type == YM_PART_REF || part->type == YM_PART_REF_B64;
+        unsigned member = ref ? part->member : 0;
         if (part->type == YM_PART_TEXT) {
             ym_buf_add(out, part->text, part->len);
             continue;
         }
-        if (part->index >= (ref ? (unsigned)p->req.nrefs : p->stage.n)) {
-            bad(p, "a part names file %u, which is not there", part->index);
+        const struct ym_request *req = p->nmembers && member < p->nmembers ? &p->member_reqs[member] : &p->req;
+        if (member >= (p->nmembers ? p->nmembers : 1) || part->index >= (ref ? (unsigned)req->nrefs : p->stage.n)) {
+            bad(p, "a part names file %u of member %u, which is not there", part->index, member);
             continue;
         }
-        const struct ym_buf *bytes = ref ? &p->ref_bytes[part->index] : &p->stage.bytes[part->index];
+        const struct ym_buf *bytes = ref ? &p->ref_bytes[member][part->index] : &p->stage.bytes[part->index];
         if (part->type == YM_PART_REF_B64 || part->type == YM_PART_MEDIA_B64)
             base64_add(out, bytes);
         else
@@ -655,16 +667,16 @@ static void play_init(struct play *p)
 {
     for (size_t i = 0; i < STAGED_MAX; i++)
         ym_buf_init(&p->stage.bytes[i], 1 << 24);
-    for (size_t i = 0; i < YM_COUNT(p->ref_bytes); i++)
-        ym_buf_init(&p->ref_bytes[i], 1 << 20);
+    for (size_t i = 0; i < MEMBERS_MAX * REFS_MAX; i++)
+        ym_buf_init(&p->ref_bytes[i / REFS_MAX][i % REFS_MAX], 1 << 20);
 }
 
 static void play_fini(struct play *p)
 {
     for (size_t i = 0; i < STAGED_MAX; i++)
         ym_buf_fini(&p->stage.bytes[i]);
-    for (size_t i = 0; i < YM_COUNT(p->ref_bytes); i++)
-        ym_buf_fini(&p->ref_bytes[i]);
+    for (size_t i = 0; i < MEMBERS_MAX * REFS_MAX; i++)
+        ym_buf_fini(&p->ref_bytes[i / REFS_MAX][i % REFS_MAX]);
     ym_request_fini(&p->req);
     ym_next_fini(&p->next);
     cJSON_Delete(p->state);
