@@ -1,16 +1,11 @@
-/* Reading what generateContent answers. Fields and values that nobody here knows are passed over. */
+/* Reading what generateContent answers, and every error. Fields and values that nobody here knows are
+ * passed over. */
 #include <errno.h>
 #include <string.h>
 
 #include "gemini.h"
 
 /* ---- errors ---- */
-
-static void words_set(struct ym_err *e, const char *words)
-{
-    if (e && words)
-        ym_text_show(words, e->words, sizeof e->words);
-}
 
 static ym_dur clamp(double ms)
 {
@@ -100,6 +95,15 @@ static int fail_throttled(const struct ym_call *call, const struct wait_told *w,
     return r;
 }
 
+static int fail_no_model(const struct ym_call *call, struct ym_err *e)
+{
+    static const char *const instead[YM_KIND_COUNT] = {
+        [YM_IMAGE] = GEMINI_DEFAULT_IMAGE, [YM_VIDEO] = GEMINI_DEFAULT_VIDEO, [YM_TEXT] = GEMINI_DEFAULT_TEXT};
+    const char *use = instead[call->req->kind];
+    return ym_fail(e, YM_INVALID, ENOENT, "Gemini has no model %.80s (any more); use %s.", call->req->model,
+                   use ? use : "another one");
+}
+
 static int fail_status(const struct ym_call *call, int status, const cJSON *error, const struct wait_told *w,
                        struct ym_err *e)
 {
@@ -120,7 +124,7 @@ static int fail_status(const struct ym_call *call, int status, const cJSON *erro
         return ym_fail(e, YM_AUTH, EACCES,
                        "Gemini does not serve this account here; check billing and the list of regions.");
     if (status == 404)
-        return ym_fail(e, YM_INVALID, ENOENT, "Gemini has no model %s (any more); use %s.", model, GEMINI_DEFAULT_IMAGE);
+        return fail_no_model(call, e);
     if (status == 413)
         return ym_fail(e, YM_INVALID, EFBIG, "The request is too large for Gemini; use fewer or smaller references.");
     if (status >= 300 && status < 400)
@@ -129,8 +133,20 @@ static int fail_status(const struct ym_call *call, int status, const cJSON *erro
     return ym_fail(e, YM_INVALID, EINVAL, "Gemini does not take this request for %s (status %d).", model, status);
 }
 
-static int reply_error(const struct ym_call *call, const struct ym_reply *rep, const cJSON *error, struct ym_err *e)
+/* Some answers are lists of one. */
+static const cJSON *document(const struct ym_reply *rep)
 {
+    return cJSON_IsArray(rep->json) ? rep->json->child : rep->json;
+}
+
+bool gemini_is_error(const struct ym_reply *rep)
+{
+    return rep->status < 200 || rep->status >= 300 || cJSON_IsObject(ym_json_get(document(rep), "error"));
+}
+
+int gemini_fail(const struct ym_call *call, const struct ym_reply *rep, struct ym_err *e)
+{
+    const cJSON *error = ym_json_get(document(rep), "error");
     const char *text = rep->text ? rep->text : "";
     const char *message = ym_json_str_or(error, "message", text);
     struct wait_told w = wait_find(call, rep, error, message);
@@ -140,7 +156,50 @@ static int reply_error(const struct ym_call *call, const struct ym_reply *rep, c
     if (status >= 200 && status < 300 && ym_json_int(error, "code", 400, 599, &code) == 0)
         status = (int)code;
     int r = fail_status(call, status, error, &w, e);
-    words_set(e, message);
+    ym_err_words(e, message);
+    return r;
+}
+
+int gemini_look_fail(const struct ym_call *call, const struct ym_reply *rep, struct ym_err *e)
+{
+    if (rep->status != 404 && rep->status != 410)
+        return gemini_fail(call, rep, e);
+    int r = ym_fail(e, YM_LOST, ENOENT, "Gemini does not know this job any more.");
+    ym_err_words(e, ym_json_str_or(ym_json_get(document(rep), "error"), "message", rep->text));
+    return r;
+}
+
+int gemini_unreadable(const struct ym_reply *rep, struct ym_err *e)
+{
+    int r = ym_fail(e, YM_EMPTY, EPROTO, "Gemini's answer is no JSON; is base_url of [providers.gemini] right?");
+    ym_err_words(e, rep->text);
+    return r;
+}
+
+/* ---- jobs that ended in an error ---- */
+
+static bool says_any(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasestr(text, *words))
+            return true;
+    return false;
+}
+
+int gemini_job_fail(const cJSON *error, struct ym_err *e)
+{
+    static const char *const policy[] = {"safety", "policy", "policies", "prohibited", "violat", "sensitive", "blocked", NULL};
+    static const char *const wrong[] = {"invalid", "permission", "unsupported", "not_found", NULL};
+    const char *code = ym_json_str_or(error, "code", ""), *message = ym_json_str_or(error, "message", "");
+    int64_t grpc = ym_json_int_or(error, "code", 0);
+    int r;
+    if (says_any(code, policy) || says_any(message, policy) || grpc == 7)
+        r = ym_fail(e, YM_REFUSED, EPERM, "Gemini refused the job; change the prompt.");
+    else if (grpc == 3 || grpc == 5 || grpc == 9 || grpc == 12 || says_any(code, wrong))
+        r = ym_fail(e, YM_INVALID, EINVAL, "Gemini does not take this job.");
+    else
+        r = ym_fail(e, YM_EMPTY, EIO, "Gemini began the job and could not finish it.");
+    ym_err_words(e, *message ? message : code);
     return r;
 }
 
@@ -159,28 +218,29 @@ static bool is_refusal(const char *reason)
     return false;
 }
 
-static int fail_refused(const char *what, const char *reason, const char *words, struct ym_err *e)
+int gemini_refused(const char *what, const char *reason, const char *words, struct ym_err *e)
 {
     char show[64];
     int r = ym_fail(e, YM_REFUSED, EPERM, "Gemini refused the %s (%s); change the prompt.", what,
                     ym_text_show(reason, show, sizeof show));
-    words_set(e, words);
+    ym_err_words(e, words);
     return r;
 }
 
-static int fail_no_image(const cJSON *doc, const char *text, struct ym_err *e)
+static int fail_nothing(const struct ym_call *call, const cJSON *doc, const char *text, struct ym_err *e)
 {
     const cJSON *candidate = ym_json_at(doc, "candidates[0]"), *feedback = ym_json_get(doc, "promptFeedback");
     const char *block = ym_json_str(feedback, "blockReason"), *finish = ym_json_str_or(candidate, "finishReason", "");
     const char *words = ym_json_str_or(candidate, "finishMessage", text);
+    const char *what = call->req->kind == YM_TEXT ? "text" : "image";
     char show[64];
     if (!candidate && block && strcmp(block, "BLOCK_REASON_UNSPECIFIED") != 0)
-        return fail_refused("prompt", block, ym_json_str(feedback, "blockReasonMessage"), e);
+        return gemini_refused("prompt", block, ym_json_str(feedback, "blockReasonMessage"), e);
     if (is_refusal(finish))
-        return fail_refused("image", finish, words, e);
-    int r = ym_fail(e, YM_EMPTY, ENODATA, "Gemini answered without an image (%s).",
+        return gemini_refused(what, finish, words, e);
+    int r = ym_fail(e, YM_EMPTY, ENODATA, "Gemini answered without %s %s (%s).", *what == 'i' ? "an" : "a", what,
                     *finish ? ym_text_show(finish, show, sizeof show) : "no reason given");
-    words_set(e, words);
+    ym_err_words(e, words);
     return r;
 }
 
@@ -192,21 +252,35 @@ static const cJSON *get_either(const cJSON *o, const char *camel, const char *sn
     return v ? v : ym_json_get(o, snake); /* some gateways answer in the other spelling */
 }
 
-/* Images and text of one part. Thinking models put drafts into thought parts: not results. */
-static void part_take(const struct ym_reply *rep, const cJSON *part, struct ym_next *n, struct ym_buf *text)
+static bool is_thought(const cJSON *part)
+{
+    return ym_json_bool(part, "thought", false);
+}
+
+/* Thinking models put drafts into thought parts: not results. */
+static void image_take(const struct ym_reply *rep, const cJSON *part, struct ym_next *n)
 {
     const cJSON *inline_data = get_either(part, "inlineData", "inline_data");
-    const char *words = ym_json_str(part, "text");
-    if (ym_json_bool(part, "thought", false))
-        return;
-    if (words)
-        ym_buf_adds(text, words); /* what passes the limit is left out */
-    int index = ym_reply_media(rep, ym_json_get(inline_data, "data"));
+    int index = is_thought(part) ? -1 : ym_reply_media(rep, ym_json_get(inline_data, "data"));
     if (index < 0 || n->nmedia == YM_COUNT(n->media))
         return;
     if (rep->media[index].is_media && strncmp(rep->media[index].mime, "image/", 6) == 0)
         n->media[n->nmedia++] = (unsigned)index;
 }
+
+char *gemini_content_text(const cJSON *doc)
+{
+    YM_AUTOBUF struct ym_buf text;
+    const cJSON *candidate, *part;
+    ym_buf_init(&text, 1 << 20);
+    cJSON_ArrayForEach (candidate, ym_json_get(doc, "candidates"))
+        cJSON_ArrayForEach (part, ym_json_at(candidate, "content.parts"))
+            if (!is_thought(part))
+                ym_buf_adds(&text, ym_json_str_or(part, "text", "")); /* what passes the limit is left out */
+    return ym_buf_steal(&text);
+}
+
+/* ---- cost: tokens by list price; without them the price of an image. Neither is a bill. ---- */
 
 static double tokens(const cJSON *usage, const char *key)
 {
@@ -224,23 +298,28 @@ static double image_tokens(const cJSON *usage)
     return sum;
 }
 
-/* Tokens by list price; without them the price of an image. Neither is a bill. */
-static void cost_set(const struct ym_call *call, const cJSON *usage, struct ym_next *n)
+/* What of it has no price is left out of an image's cost, whose tokens are nearly all of it. */
+double gemini_usage_usd(const struct ym_call *call, const cJSON *usage)
 {
-    const struct ym_prices *p = &call->prices;
-    double image = image_tokens(usage), usd = -1;
-    if (image > 0 && p->mtok_image_out >= 0 && !(p->from_config && p->image >= 0)) {
-        double other = tokens(usage, "candidatesTokenCount") - image;
-        usd = image * p->mtok_image_out;
-        if (p->mtok_in >= 0)
-            usd += tokens(usage, "promptTokenCount") * p->mtok_in;
-        if (p->mtok_out >= 0)
-            usd += ((other > 0 ? other : 0) + tokens(usage, "thoughtsTokenCount")) * p->mtok_out;
-        usd /= 1e6;
-    } else if (gemini_image_price(call) >= 0) {
-        usd = gemini_image_price(call) * n->nmedia;
-    }
-    n->cost_known = usd >= 0 && ym_money_from_double(usd, &n->cost) == 0;
+    double image = image_tokens(usage), read = tokens(usage, "promptTokenCount");
+    double other = tokens(usage, "candidatesTokenCount") - image, usd = 0;
+    struct gemini_tokens_usd price = gemini_tokens_price(call, read);
+    bool partly = image > 0 && price.image_out >= 0;
+    if (!usage || (image > 0 && price.image_out < 0) || (!partly && (price.in < 0 || price.out < 0)))
+        return -1;
+    usd += image > 0 ? image * price.image_out : 0;
+    usd += price.in >= 0 ? read * price.in : 0;
+    usd += price.out >= 0 ? ((other > 0 ? other : 0) + tokens(usage, "thoughtsTokenCount")) * price.out : 0;
+    return usd / 1e6;
+}
+
+static void cost_set(const struct ym_call *call, const cJSON *usage, double factor, struct ym_next *n)
+{
+    bool each = call->req->kind == YM_IMAGE && (n->nmedia > 0);
+    double usd = gemini_usage_usd(call, usage);
+    if (each && (usd < 0 || image_tokens(usage) <= 0 || (call->prices.from_config && call->prices.image >= 0)))
+        usd = gemini_image_usd(call) * n->nmedia;
+    n->cost_known = usd >= 0 && ym_money_from_double(usd * factor, &n->cost) == 0;
     n->cost_is_estimate = n->cost_known;
 }
 
@@ -262,36 +341,54 @@ static char *safety_text(const cJSON *candidate)
     return b.len ? ym_buf_steal(&b) : NULL;
 }
 
-static int reply_result(const struct ym_call *call, const struct ym_reply *rep, const cJSON *doc, struct ym_next *ret,
-                        struct ym_err *e)
+/* ---- results ---- */
+
+static int text_done(const struct ym_call *call, const cJSON *doc, const char *said, struct ym_next *n, struct ym_err *e)
 {
-    YM_AUTOBUF struct ym_buf text;
-    const cJSON *candidate, *part;
-    const char *version = ym_json_str(doc, "modelVersion"), *id = ym_json_str(doc, "responseId");
-    ym_buf_init(&text, 64 << 10);
-    cJSON_ArrayForEach (candidate, ym_json_get(doc, "candidates"))
-        cJSON_ArrayForEach (part, ym_json_at(candidate, "content.parts"))
-            part_take(rep, part, ret, &text);
-    if (ret->nmedia == 0)
-        return fail_no_image(doc, text.len ? text.data : NULL, e);
-    ret->what = YM_NEXT_DONE;
-    cost_set(call, ym_json_get(doc, "usageMetadata"), ret);
-    ret->provider_id = ym_strdup(id);
-    ret->model_version = ym_strdup(version);
-    ret->safety = safety_text(ym_json_at(doc, "candidates[0]"));
-    ret->text = text.len ? ym_buf_steal(&text) : NULL;
+    const char *finish = ym_json_str_or(ym_json_at(doc, "candidates[0]"), "finishReason", "");
+    bool json = ym_json_get(call->req->params, "schema") != NULL, cut = strcmp(finish, "MAX_TOKENS") == 0;
+    YM_AUTOFREE char *last = gemini_content_text(doc);
+    YM_AUTOFREE char *text = ym_asprintf("%s%s", said ? said : "", last);
+    YM_AUTOJSON cJSON *value = NULL;
+    size_t len = strlen(text);
+    if (cut && (json || len == 0))
+        return ym_fail(e, YM_INVALID, EFBIG, "The text reached max_tokens before its end; set a larger one.");
+    if (len == 0 || is_refusal(finish))
+        return fail_nothing(call, doc, NULL, e);
+    if (json && ym_json_parse(text, len, 1 << 20, &value, NULL) < 0) {
+        int r = ym_fail(e, YM_EMPTY, EPROTO, "Gemini answered with a text that is not the JSON it was asked for.");
+        ym_err_words(e, text);
+        return r;
+    }
+    n->text = ym_steal(&text);
+    n->text_is_json = json;
     return 0;
 }
 
-int gemini_reply(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *e)
+static int images_done(const struct ym_call *call, const struct ym_reply *rep, const cJSON *doc, struct ym_next *n,
+                       struct ym_err *e)
 {
-    const cJSON *doc = cJSON_IsArray(rep->json) ? rep->json->child : rep->json;
-    const cJSON *error = ym_json_get(doc, "error");
-    if (rep->status < 200 || rep->status >= 300 || error)
-        return reply_error(call, rep, error, e);
-    if (cJSON_IsObject(doc))
-        return reply_result(call, rep, doc, ret, e);
-    int r = ym_fail(e, YM_EMPTY, EPROTO, "Gemini's answer is no JSON; is base_url of [providers.gemini] right?");
-    words_set(e, rep->text);
-    return r;
+    const cJSON *candidate, *part;
+    YM_AUTOFREE char *text = gemini_content_text(doc);
+    cJSON_ArrayForEach (candidate, ym_json_get(doc, "candidates"))
+        cJSON_ArrayForEach (part, ym_json_at(candidate, "content.parts"))
+            image_take(rep, part, n);
+    if (n->nmedia == 0)
+        return fail_nothing(call, doc, *text ? text : NULL, e);
+    n->text = *text ? ym_strndup(text, ym_utf8_cut(text, strlen(text), 64 << 10)) : NULL;
+    return 0;
+}
+
+int gemini_content_read(const struct ym_call *call, const struct ym_reply *rep, const cJSON *doc, double factor,
+                        const char *said, struct ym_next *n, struct ym_err *e)
+{
+    int r = call->req->kind == YM_TEXT ? text_done(call, doc, said, n, e) : images_done(call, rep, doc, n, e);
+    cost_set(call, ym_json_get(doc, "usageMetadata"), factor, n); /* also of an answer without a result */
+    if (r < 0)
+        return r;
+    n->what = YM_NEXT_DONE;
+    n->provider_id = ym_strdup(ym_json_str(doc, "responseId"));
+    n->model_version = ym_strdup(ym_json_str(doc, "modelVersion"));
+    n->safety = safety_text(ym_json_at(doc, "candidates[0]"));
+    return 0;
 }
