@@ -194,7 +194,7 @@ static int batch_created(const struct ym_call *call, const struct ym_call *membe
     if (gemini_is_error(rep) && !gemini_name_ok(name, "batches/"))
         return gemini_fail(call, rep, e);
     if (!gemini_name_ok(name, "batches/"))
-        return gemini_unreadable(rep, e);
+        return gemini_no_handle(rep, e);
     gemini_state_set(state, "batch", name);
     return looked(call, members, n, *state, rep, ret, e);
 }

@@ -124,6 +124,8 @@ bool gemini_is_error(const struct ym_reply *rep);
 int gemini_job_fail(const cJSON *error, struct ym_err *e);
 /* "Gemini's answer is no JSON ..." */
 int gemini_unreadable(const struct ym_reply *rep, struct ym_err *e);
+/* An answer to what should have begun a long job, without a usable name of it. */
+int gemini_no_handle(const struct ym_reply *rep, struct ym_err *e);
 int gemini_refused(const char *what, const char *reason, const char *words, struct ym_err *e);
 /* A GenerateContentResponse: media or text, DONE; or a refusal. Cost by usage, times `factor`.
  * said: what earlier answers said, which this one goes on from, or NULL. */

@@ -176,6 +176,15 @@ int gemini_unreadable(const struct ym_reply *rep, struct ym_err *e)
     return r;
 }
 
+int gemini_no_handle(const struct ym_reply *rep, struct ym_err *e)
+{
+    if (!cJSON_IsObject(document(rep)))
+        return gemini_unreadable(rep, e);
+    int r = ym_fail(e, YM_EMPTY, EPROTO, "Gemini took the request, but gave no name to ask for its result.");
+    ym_err_words(e, rep->text);
+    return r;
+}
+
 /* ---- jobs that ended in an error ---- */
 
 static bool says_any(const char *text, const char *const *words)
@@ -196,7 +205,7 @@ int gemini_job_fail(const cJSON *error, struct ym_err *e)
     if (says_any(code, policy) || says_any(message, policy) || grpc == 7)
         r = ym_fail(e, YM_REFUSED, EPERM, "Gemini refused the job; change the prompt.");
     else if (grpc == 3 || grpc == 5 || grpc == 9 || grpc == 12 || says_any(code, wrong))
-        r = ym_fail(e, YM_INVALID, EINVAL, "Gemini does not take this job.");
+        r = ym_fail(e, YM_INVALID, EINVAL, "Gemini does not take this job; change its prompt or its settings.");
     else
         r = ym_fail(e, YM_EMPTY, EIO, "Gemini began the job and could not finish it.");
     ym_err_words(e, *message ? message : code);

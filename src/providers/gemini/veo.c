@@ -183,7 +183,7 @@ static int created(const struct ym_call *call, cJSON **state, const struct ym_re
     if (gemini_is_error(rep))
         return gemini_fail(call, rep, e);
     if (!gemini_name_ok(name, gemini_is_vertex(call) ? "projects/" : "") || !strstr(name, "operations/"))
-        return gemini_unreadable(rep, e);
+        return gemini_no_handle(rep, e);
     gemini_state_set(state, "operation", name);
     return looked(call, ym_json_str(*state, "operation"), rep, n, e);
 }

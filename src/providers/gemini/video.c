@@ -246,7 +246,7 @@ static int created(const struct ym_call *call, cJSON **state, const struct ym_re
     if (gemini_is_error(rep) && !failed_at_once)
         return gemini_fail(call, rep, e);
     if (!id || !*id || strlen(id) > 500)
-        return gemini_unreadable(rep, e);
+        return gemini_no_handle(rep, e);
     gemini_state_set(state, "interaction", id);
     return looked(call, state, rep, n, e);
 }
