@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""A strict fake of Google's generativelanguage API: models and generateContent.
+"""A strict fake of Google's generativelanguage API, and of Vertex: models, generateContent, interactions,
+operations, predict, files, batches.
 
-    gemini.py --port 0 [--small] [--latency 0.5] [--error-rate 0.1 --seed 7] [--key KEY]
+    gemini.py --port 0 [--small] [--alive] [--looks 1] [--latency 0.5] [--error-rate 0.1 --seed 7] [--key KEY]
 
-Needs python3-pil. Prints "PORT n" once it listens. What the service refuses is refused with its own errors; what it
-takes is answered with real pictures. server.py describes how to make it misbehave and how to look
-at what it was asked. Behaviours of its own:
+Needs python3-pil, ffmpeg. Prints "PORT n" once it listens. What the service refuses is refused with its own
+errors; what it takes is answered with real pictures and clips, a quarter as wide and high as asked for. server.py
+describes how to make it misbehave and how to look at what it was asked. Behaviours of its own (gemini_jobs.py and
+gemini_batch.py tell those of long jobs):
     refuse       reason (promptFeedback.blockReason, default SAFETY); not billed
     finish       reason (finishReason, default NO_IMAGE), text, message: no picture; billed
     thoughts     thought parts with a draft picture, asked for or not
@@ -24,21 +26,16 @@ import hashlib
 import json
 import re
 import threading
+import urllib.parse
 
 import server
+from gemini_batch import Batch, Batches
 from gemini_check import Invalid, check
+from gemini_files import Files
+from gemini_jobs import Imagen, Interactions, Job, Operations
+from gemini_words import MESSAGE, RPC, error_json, quota_details, refuse
 from pictures import picture
 from server import Answer, Refusal
-
-RPC = "type.googleapis.com/google.rpc."
-STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-          409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED", 500: "INTERNAL",
-          501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
-MESSAGE = {429: "You exceeded your current quota, please check your plan and billing details.",
-           500: "An internal error has occurred. Please retry or report in "
-                "https://developers.generativeai.google/guide/troubleshooting",
-           503: "The model is overloaded. Please try again later.",
-           504: "The request timed out. Please try again."}
 
 RATIOS = {"1:1": (1024, 1024), "2:3": (848, 1264), "3:2": (1264, 848), "3:4": (896, 1200),
           "4:3": (1200, 896), "4:5": (928, 1152), "5:4": (1152, 928), "9:16": (768, 1376),
@@ -69,35 +66,13 @@ MODELS = {m.name: m for m in (
           thinks=False),
     Model("gemini-3.8-flash"), Model("gemini-3.5-flash"), Model("gemini-3.5-flash-lite"),
     Model("gemini-3.1-pro-preview"))}
+# The service says that Omni models do generateContent, and then refuses it.
+OTHERS = {"gemini-omni-1.2-flash": ["generateContent", "countTokens"],
+          "gemini-omni-1.1-flash": ["generateContent", "countTokens"],
+          "gemini-embedding-2": ["embedContent"], "gemini-3.8-flash-tts": ["generateContent"]}
 RETIRED = re.compile(r"imagen-4\.0-.*|veo-(2\.0|3\.0|3\.1)-.*|gemini-3\.1-flash-image.*"
                      r"|gemini-2\.5-(flash|pro|flash-lite)")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-
-
-def error_json(code, message, details=(), status=None):
-    error = {"code": code, "message": message, "status": status or STATUS.get(code, "UNKNOWN")}
-    if details:
-        error["details"] = list(details)
-    return json.dumps({"error": error}, indent=2).encode()
-
-
-def refuse(code, message, *details):
-    raise Refusal(code, error_json(code, message, details))
-
-
-def quota_details(b):
-    per = "PerDay" if b.get("quota") == "day" else "PerMinute"
-    out = [{"@type": RPC + "Help", "links": [{
-        "description": "Learn more about Gemini API quotas",
-        "url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
-        {"@type": RPC + "QuotaFailure", "violations": [{
-            "quotaMetric": "generativelanguage.googleapis.com/generate_content_paid_tier_requests",
-            "quotaId": f"GenerateRequests{per}PerProjectPerModel",
-            "quotaDimensions": {"location": "global", "model": "gemini-nano-banana-2.1"},
-            "quotaValue": "10"}]}]
-    if "retry_delay" in b:
-        out.append({"@type": RPC + "RetryInfo", "retryDelay": b["retry_delay"]})
-    return out
 
 
 def of_schema(schema, depth=0):
@@ -171,7 +146,7 @@ class Generation:
 
     def usage(self, pictures):
         text = sum(len(p.get("text", "")) for c in self.contents for p in c["parts"])
-        images = sum("inlineData" in p for c in self.contents for p in c["parts"])
+        images = sum("inlineData" in p or "fileData" in p for c in self.contents for p in c["parts"])
         size = self.config.get("imageConfig", {}).get("imageSize", "1K")
         prompt, made = max(1, text // 4), pictures * self.model.tokens.get(size, 0)
         details = [{"modality": "TEXT", "tokenCount": prompt}]
@@ -201,13 +176,17 @@ class Generation:
 
 class Gemini:
     kinds = {"refuse", "finish", "thoughts", "pictures", "text_after", "half_base64", "bad_base64",
-             "half_picture", "fake_type", "no_parts"}
+             "half_picture", "fake_type", "no_parts"} | Job.kinds | Batch.kinds
 
     def __init__(self, options):
         self.options = options
         self.lock = threading.Lock()
         self.seen = collections.Counter()
         self.state = None  # the server's; set when it runs
+        self.files = Files(options.file_looks, options.redirect_downloads)
+        self.interactions = Interactions(self.files, options.looks)
+        self.operations = Operations(self.files, options.looks)
+        self.batches, self.imagen = Batches(self, options.looks), Imagen()
 
     # ---- who and what ----
 
@@ -217,8 +196,15 @@ class Gemini:
             self.state.count(key_in_url=1)
         return x.headers.get("x-goog-api-key") or (url_key and url_key[1])
 
+    def check_token(self, x):
+        """Vertex takes a bearer token for what belongs to a project."""
+        if x.headers.get("Authorization") != "Bearer " + self.options.key or x.headers.get("x-goog-api-key"):
+            refuse(401, "Request had invalid authentication credentials. Expected OAuth 2 access token.")
+
     def check_key(self, x):
         key = self.key_of(x)
+        if "/projects/" in x.path:
+            return self.check_token(x)
         if not key:
             refuse(403, "Method doesn't allow unregistered callers (callers without established "
                         "identity). Please use API Key or other form of API consumer identity to call "
@@ -232,10 +218,15 @@ class Gemini:
                    {"@type": RPC + "LocalizedMessage", "locale": "en-US",
                     "message": "API key not valid. Please pass a valid API key."})
 
-    def model(self, name, method):
-        if name in self.options.retire or RETIRED.fullmatch(name):
+    def check_alive(self, name):
+        if name in self.options.retire or (RETIRED.fullmatch(name) and not self.options.alive):
             refuse(404, f"This model models/{name} is no longer available. Please update your code to "
                         "use a newer model for the latest features and improvements.")
+
+    def model(self, name, method):
+        self.check_alive(name)
+        if name.startswith("gemini-omni"):
+            refuse(400, "This model only supports Interactions API.")
         if name not in MODELS:
             refuse(404, f"models/{name} is not found for API version v1beta, or is not supported for "
                         f"{method}. Call ListModels to see the list of available models and their "
@@ -256,9 +247,36 @@ class Gemini:
     # ---- routes ----
 
     def handle(self, x):
+        x.job = x.generation = None
+        google = r"/v1(?:beta1)?/(?:projects/[^/]+/locations/[^/]+/)?publishers/google"
+        project = r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+"
+        if x.method == "GET" and x.path.startswith("/_blob/"):
+            return self.files.blob(x, x.path[7:])
         routes = [("POST", r"/v1beta/models/([^/:]+):generateContent", self.generate),
+                  ("POST", google + r"/models/([^/:]+):generateContent", self.generate),
                   ("GET", r"/v1beta/models", self.list_models),
-                  ("GET", r"/v1beta/models/([^/:]+)", self.get_model)]
+                  ("GET", google + r"/models", self.list_publisher),
+                  ("GET", r"/v1beta/models/([^/:]+)", self.get_model),
+                  ("POST", r"/v1beta/models/([^/:]+):predict", self.predict),
+                  ("POST", google + r"/models/([^/:]+):predict", self.predict),
+                  ("POST", r"/v1beta/models/([^/:]+):predictLongRunning", self.predict_long),
+                  ("POST", google + r"/models/([^/:]+):predictLongRunning", self.predict_long),
+                  ("POST", google + r"/models/[^/:]+:fetchPredictOperation", self.fetch_operation),
+                  ("GET", r"/v1beta/(models/[^/:]+/operations/\w+)", self.operations.get),
+                  ("POST", r"/v1beta/interactions", self.interact),
+                  ("POST", project + r"/interactions", self.interact),
+                  ("GET", r"/v1beta/interactions/(\w+)", self.interactions.get),
+                  ("GET", project + r"/interactions/(\w+)", self.interactions.get),
+                  ("POST", r"/v1beta/interactions/(\w+)/cancel", self.interactions.cancel),
+                  ("DELETE", r"/v1beta/interactions/(\w+)", self.interactions.delete),
+                  ("POST", r"/upload/v1beta/files", self.files.upload),
+                  ("GET", r"/v1beta/files/(\w+)", self.files.get),
+                  ("DELETE", r"/v1beta/files/(\w+)", self.files.delete),
+                  ("GET", r"/v1beta/files/(\w+):download", self.files.download),
+                  ("POST", r"/v1beta/models/([^/:]+):batchGenerateContent", self.batch),
+                  ("GET", r"/v1beta/batches/(\w+)", self.batches.get),
+                  ("POST", r"/v1beta/batches/(\w+):cancel", self.batches.cancel),
+                  ("DELETE", r"/v1beta/batches/(\w+)", self.batches.delete)]
         for method, pattern, function in routes:
             m = re.fullmatch(pattern, x.path)
             if m and x.method == method:
@@ -267,6 +285,8 @@ class Gemini:
         raise Refusal(404, b"<!DOCTYPE html>\n<title>Error 404 (Not Found)!!1</title>\n",
                       [("X-Fake", "no such route")])
 
+    # ---- models ----
+
     def model_json(self, m):
         return {"name": "models/" + m.name, "version": "001", "displayName": m.name,
                 "inputTokenLimit": 65536, "outputTokenLimit": 32768,
@@ -274,29 +294,74 @@ class Gemini:
                 "thinking": m.thinks}
 
     def list_models(self, x):
-        names = [m for m in MODELS.values() if m.name not in self.options.retire]
-        return Answer(json.dumps({"models": [self.model_json(m) for m in names]}, indent=2).encode())
+        """At most --page of them at once."""
+        every = [self.model_json(m) for m in MODELS.values() if m.name not in self.options.retire]
+        every += [{"name": "models/" + n, "supportedGenerationMethods": methods} for n, methods in OTHERS.items()]
+        asked = dict(p.partition("=")[::2] for p in x.query.split("&") if p)
+        if set(asked) - {"pageSize", "pageToken"}:
+            refuse(400, "Invalid JSON payload received. Unknown name in the query.")
+        start = int(base64.b64decode(urllib.parse.unquote(asked.get("pageToken", ""))) or b"0")
+        size = min(int(asked.get("pageSize", 50)), self.options.page)
+        out = {"models": every[start:start + size]}
+        if start + size < len(every):
+            out["nextPageToken"] = base64.b64encode(str(start + size).encode()).decode()
+        return Answer(json.dumps(out, indent=2).encode())
+
+    def list_publisher(self, x):
+        return Answer(json.dumps({"publisherModels": [
+            {"name": "publishers/google/models/" + m, "versionId": "001"} for m in MODELS]}).encode())
 
     def get_model(self, x, name):
         return Answer(json.dumps(self.model_json(self.model(name, "GetModel")), indent=2).encode())
+
+    # ---- generateContent ----
+
+    def generation(self, model, request, seed_bytes):
+        return Generation(model, request, seed_bytes, self.options.shrink)
+
+    def check_files(self, request):
+        for part in (p for c in request["contents"] for p in c["parts"] if "fileData" in p):
+            self.files.by_uri(part["fileData"].get("fileUri", ""), part["fileData"].get("mimeType"))
 
     def generate(self, x, name):
         model = self.model(name, "generateContent")
         body = self.read_json(x)
         try:
-            request = check(model, body)
+            request = check(model, body, "/publishers/" in x.path)
         except Invalid as e:
             details = [{"@type": RPC + "BadRequest", "fieldViolations": e.violations}] \
                 if e.violations else []
             refuse(400, e.message, *details)
-        for part in (p for c in request["contents"] for p in c["parts"] if "fileData" in p):
-            uri = part["fileData"].get("fileUri", "")
-            refuse(403, f"You do not have permission to access the File {uri.rsplit('/', 1)[-1]} or it "
-                        "may not exist.")
+        self.check_files(request)
         x.prompt = " ".join(p["text"] for p in request["contents"][-1]["parts"] if "text" in p)
-        x.generation = Generation(model, request, self.seed_bytes(x, request), self.options.shrink)
+        x.generation = self.generation(model, request, self.seed_bytes(x, request))
         x.made = x.generation.made
         return x.generation.answer()
+
+    # ---- the other ways ----
+
+    def predict(self, x, name):
+        self.check_alive(name)
+        if not name.startswith("imagen-"):
+            refuse(404, f"models/{name} is not found for API version v1beta, or is not supported for predict.")
+        return self.imagen.predict(x, self.read_json(x), "/publishers/" in x.path)
+
+    def predict_long(self, x, name):
+        vertex = "/publishers/" in x.path
+        if not vertex:
+            self.check_alive(name)
+        if not name.startswith("veo-") or (not vertex and not name.endswith("-preview")):
+            refuse(404, f"models/{name} is not found for API version v1beta, or is not supported for predictLongRunning.")
+        return self.operations.create(x, name, self.read_json(x), vertex)
+
+    def fetch_operation(self, x):
+        return self.operations.fetch(x, self.read_json(x))
+
+    def interact(self, x):
+        return self.interactions.create(x, self.read_json(x), "/projects/" in x.path)
+
+    def batch(self, x, name):
+        return self.batches.create(x, self.model(name, "batchGenerateContent"), self.read_json(x))
 
     def seed_bytes(self, x, request):
         """Equal requests give equal pictures with a seed, and each its own without one."""
@@ -324,6 +389,9 @@ class Gemini:
         return error_json(status, text, details)
 
     def broken_answer(self, x, b, answer):
+        if x.job:
+            make = getattr(x.job, "make_" + b["do"], None)
+            return make(b, answer) if make else None
         make = getattr(self, "make_" + b["do"], None)
         return make(x.generation, b, answer) if make else None
 
@@ -394,6 +462,13 @@ def main():
                         help="pictures of a sixteenth of the width and height")
     parser.add_argument("--retire", action="append", default=[], metavar="MODEL",
                         help="this model is no longer available")
+    parser.add_argument("--alive", action="store_true",
+                        help="what Google has shut down lives on, as behind a gateway")
+    parser.add_argument("--looks", type=int, default=1, help="looks that find a long job unfinished")
+    parser.add_argument("--file-looks", type=int, default=0, help="looks that find an upload unread")
+    parser.add_argument("--redirect-downloads", action="store_true",
+                        help="downloads are sent on to http://localhost, another origin")
+    parser.add_argument("--page", type=int, default=1000, help="most models in one answer")
     options = parser.parse_args()
     server.run(Gemini(options), options)
 

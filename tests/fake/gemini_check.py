@@ -71,11 +71,16 @@ def camel(name):
     return re.sub("_([a-z])", lambda m: m[1].upper(), name)
 
 
+# What Vertex takes besides.
+VERTEX = {**MESSAGES, "ImageConfig": {**MESSAGES["ImageConfig"], "personGeneration": str, "imageOutputOptions": ANY}}
+
+
 class Parser:
     """JSON -> the same with camelCase names, as protobuf's JSON mapping takes it."""
 
-    def __init__(self):
+    def __init__(self, vertex=False):
         self.violations = []
+        self.messages = VERTEX if vertex else MESSAGES
 
     def bad(self, path, text):
         self.violations.append({"field": path, "description": text})
@@ -90,14 +95,14 @@ class Parser:
                                 value)
         out = {}
         for key, v in value.items():
-            field = key if key in MESSAGES[name] else camel(key)
+            field = key if key in self.messages[name] else camel(key)
             where = f"{path}.{snake(field)}" if path else snake(field)
-            if field not in MESSAGES[name]:
+            if field not in self.messages[name]:
                 at = f" at '{path}'" if path else ""
                 self.bad(path, f'Invalid JSON payload received. Unknown name "{key}"{at}: '
                                "Cannot find field.")
             elif v is not None:
-                out[field] = self.value(MESSAGES[name][field], v, where)
+                out[field] = self.value(self.messages[name][field], v, where)
         return out
 
     def value(self, kind, v, path):
@@ -109,7 +114,7 @@ class Parser:
                 self.invalid(path, "type.googleapis.com/google.ai.generativelanguage.v1beta."
                              + kind.name, v)
             return v
-        if kind in MESSAGES:
+        if kind in self.messages:
             return self.message(kind, v, path)
         check = {str: self.text, bool: self.boolean, "int32": self.int32, "float": self.real,
                  "bytes": self.binary}.get(kind)
@@ -146,8 +151,8 @@ class Parser:
             return b""
 
 
-def parse(body):
-    p = Parser()
+def parse(body, vertex=False):
+    p = Parser(vertex)
     out = p.message("GenerateContentRequest", body, "")
     if p.violations:
         raise Invalid("\n".join(v["description"] for v in p.violations), p.violations)
@@ -224,14 +229,16 @@ def check_text(model, config):
             "response_mime_type is 'application/json'\n")
 
 
-def check(model, body):
+def check(model, body, vertex=False):
     """The parsed request, with inlineData.data as bytes. Raises Invalid."""
-    request = parse(body)
+    request = parse(body, vertex)
     check_contents(request.get("contents"))
     config = request.get("generationConfig", {})
     thinking = config.get("thinkingConfig", {})
     require(not ("thinkingBudget" in thinking and "thinkingLevel" in thinking),
             "You can only set only one of thinking budget and thinking level.")
+    require(not (config.get("temperature", 1) > 2 or config.get("temperature", 1) < 0),
+            "* GenerateContentRequest.generation_config.temperature: must be from 0 to 2.\n")
     require("AUDIO" not in config.get("responseModalities", []),
             "The requested combination of response modalities (AUDIO) is not supported by the model.")
     if model.makes_images:
