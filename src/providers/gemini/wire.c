@@ -71,14 +71,20 @@ bool gemini_name_ok(const char *name, const char *prefix)
 
 /* ---- settings of the model by its own names ---- */
 
+static const cJSON *params_of(const struct ym_call *call)
+{
+    const cJSON *params = ym_json_get(call->req->params, "params");
+    return cJSON_IsObject(params) ? params : NULL;
+}
+
 int gemini_params_check(const struct ym_call *call, struct ym_err *e)
 {
     /* How many, what comes back, and where else it would go are not the model's settings. */
     static const char *const ours[] = {"candidateCount", "candidate_count", "responseModalities", "response_modalities",
                                        "sampleCount", "storageUri", "pubsubTopic", "webhook_config", "model", "n"};
-    const cJSON *v;
+    const cJSON *params = params_of(call), *v;
     char show[60];
-    cJSON_ArrayForEach (v, ym_json_get(call->req->params, "params"))
+    cJSON_ArrayForEach (v, params)
         for (size_t i = 0; i < YM_COUNT(ours); i++)
             if (strcmp(v->string, ours[i]) == 0)
                 return ym_fail(e, YM_INVALID, EINVAL, "params cannot set %s; leave it out.",
@@ -88,8 +94,8 @@ int gemini_params_check(const struct ym_call *call, struct ym_err *e)
 
 void gemini_params_add(const struct ym_call *call, cJSON *into)
 {
-    const cJSON *v, *inner, *map;
-    cJSON_ArrayForEach (v, ym_json_get(call->req->params, "params")) {
+    const cJSON *params = params_of(call), *v, *inner, *map;
+    cJSON_ArrayForEach (v, params) {
         cJSON *there = cJSON_GetObjectItemCaseSensitive(into, v->string);
         if (!there)
             cJSON_AddItemToObject(into, v->string, cJSON_Duplicate(v, true));
