@@ -21,9 +21,10 @@ static int batch_check(const struct ym_call *call, struct ym_err *e)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s goes into no batch; use tier: now.", model);
     for (size_t i = 0; i < call->req->nrefs; i++)
         if (call->req->refs[i].is_url)
-            return ym_fail(e, YM_INVALID, EINVAL,
-                           "A batch takes files of the library as references; save %.80s into the folder, or use tier: now.",
-                           call->req->refs[i].path);
+            return ym_fail(
+                e, YM_INVALID, EINVAL,
+                "A batch takes files of the library as references; save %.80s into the folder, or use tier: now.",
+                call->req->refs[i].path);
     return 0;
 }
 
@@ -83,7 +84,8 @@ static void wait_on(const struct ym_call *call, const cJSON *meta, struct ym_nex
     if (all <= 0 || left < 0 || left > all)
         return;
     n->progress = (double)(all - left) / (double)all;
-    snprintf(n->detail, sizeof n->detail, "%lld of %lld in Gemini's batch are done", (long long)(all - left), (long long)all);
+    snprintf(n->detail, sizeof n->detail, "%lld of %lld in Gemini's batch are done", (long long)(all - left),
+             (long long)all);
 }
 
 /* ---- results ---- */
@@ -128,7 +130,8 @@ static int item_missing(const char *state, const cJSON *error, struct ym_err *e)
     if (strstr(state, "EXPIRED"))
         return ym_fail(e, YM_TRANSIENT, ETIME, "Gemini did not get to this request within 48 hours.");
     if (strstr(state, "CANCELLED"))
-        return ym_fail(e, YM_INVALID, ECANCELED, "The batch was cancelled at Gemini; save the prompt again to repeat it.");
+        return ym_fail(e, YM_INVALID, ECANCELED,
+                       "The batch was cancelled at Gemini; save the prompt again to repeat it.");
     if (strstr(state, "FAILED") || error)
         return item_fail(error, e);
     return ym_fail(e, YM_EMPTY, ENODATA, "Gemini's batch has no answer to this request.");
@@ -156,8 +159,10 @@ static int results(const struct ym_call *members, unsigned n, const char *state,
                    struct ym_next *ret, struct ym_err *e)
 {
     const cJSON *answers = answers_of(rep->json);
-    if (!answers && (ym_json_at(rep->json, "metadata.output.responsesFile") || ym_json_at(rep->json, "response.responsesFile")))
-        return ym_fail(e, YM_LOST, ENOTSUP, "Gemini put the results of the batch into a file, which was not asked for.");
+    if (!answers &&
+        (ym_json_at(rep->json, "metadata.output.responsesFile") || ym_json_at(rep->json, "response.responsesFile")))
+        return ym_fail(e, YM_LOST, ENOTSUP,
+                       "Gemini put the results of the batch into a file, which was not asked for.");
     ret->what = YM_NEXT_DONE;
     ret->items = ym_alloc_array(n, sizeof *ret->items);
     ret->nitems = n;

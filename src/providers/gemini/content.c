@@ -147,7 +147,8 @@ static int go_on(const struct ym_call *call, cJSON **state, const cJSON *doc, co
     usd = usd < 0 ? usd : usd + ym_json_num_or(*state, "spent", 0);
     if (strlen(all) > SAID_MAX || strlen(token) > 8000) {
         n->cost_known = n->cost_is_estimate = usd >= 0 && ym_money_from_double(usd, &n->cost) == 0;
-        return ym_fail(e, YM_INVALID, EFBIG, "The text grows too long for one answer; ask for less of it, or set max_tokens.");
+        return ym_fail(e, YM_INVALID, EFBIG,
+                       "The text grows too long for one answer; ask for less of it, or set max_tokens.");
     }
     cJSON_DeleteItemFromObjectCaseSensitive(*state, "said");
     cJSON_DeleteItemFromObjectCaseSensitive(*state, "spent");

@@ -223,8 +223,9 @@ int gemini_refs_ready(const struct ym_call *calls, unsigned ncalls, cJSON **stat
     if (!files || have > total || (rep->tag != TAG_FILE && have == total))
         return ym_fail(e, YM_BROKEN, EPROTO, "A reply came that nobody asked for.");
     if (rep->tag == TAG_UPLOAD_START)
-        return gemini_is_error(rep) ? gemini_fail(&calls[0], rep, e)
-                                    : upload_send(calls, *state, rep, have, n, e) < 0 ? -EPROTO : 1;
+        return gemini_is_error(rep)                              ? gemini_fail(&calls[0], rep, e)
+               : upload_send(calls, *state, rep, have, n, e) < 0 ? -EPROTO
+                                                                 : 1;
     int r = file_keep(calls, *state, rep, e);
     return r < 0 ? r : next_upload(calls, ncalls, *state, rep, n);
 }

@@ -27,8 +27,8 @@ static int check_kind(const struct ym_call *call, const struct ym_model *known, 
         return 0;
     for (int k = 0; known && k < YM_KIND_COUNT; k++)
         if (kinds & 1u << k)
-            return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes %s; a %s needs another model.", call->req->model, made[k],
-                           ym_kind_name(kind));
+            return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes %s; a %s needs another model.", call->req->model,
+                           made[k], ym_kind_name(kind));
     return ym_fail(e, YM_INVALID, EINVAL, "Gemini makes images, videos and texts; a %s needs another provider.",
                    ym_kind_name(kind));
 }
@@ -56,15 +56,16 @@ static int gemini_check(const struct ym_call *call, struct ym_err *e)
 
 int gemini_no_key(struct ym_err *e)
 {
-    return ym_fail(e, YM_AUTH, EACCES, "No key for Gemini: set GOOGLE_API_KEY, or api_key_file below [providers.gemini].");
+    return ym_fail(e, YM_AUTH, EACCES,
+                   "No key for Gemini: set GOOGLE_API_KEY, or api_key_file below [providers.gemini].");
 }
 
 /* What a failed step asked for is dropped; what it cost is told. */
 int gemini_step_end(int r, struct ym_next *n, struct ym_next *ret)
 {
     if (r < 0) {
-        struct ym_next told = {.progress = -1, .cost = n->cost, .cost_known = n->cost_known,
-                               .cost_is_estimate = n->cost_is_estimate};
+        struct ym_next told = {
+            .progress = -1, .cost = n->cost, .cost_known = n->cost_known, .cost_is_estimate = n->cost_is_estimate};
         ym_next_fini(n);
         *n = told;
     }
@@ -75,7 +76,8 @@ int gemini_step_end(int r, struct ym_next *n, struct ym_next *ret)
 static int gemini_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
                        struct ym_err *e)
 {
-    static int (*const ways[])(const struct ym_call *, cJSON **, const struct ym_reply *, struct ym_next *, struct ym_err *) = {
+    static int (*const ways[])(const struct ym_call *, cJSON **, const struct ym_reply *, struct ym_next *,
+                               struct ym_err *) = {
         [WAY_CONTENT] = gemini_content_step,
         [WAY_PREDICT] = gemini_imagen_step,
         [WAY_VEO] = gemini_veo_step,
@@ -87,8 +89,8 @@ static int gemini_step(const struct ym_call *call, cJSON **state, const struct y
 }
 
 /* Only interactions can be stopped; what else was begun is waited for. */
-static int gemini_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
-                         struct ym_err *e)
+static int gemini_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep,
+                         struct ym_next *ret_next, struct ym_err *e)
 {
     struct ym_next n = {.progress = -1, .what = YM_NEXT_DONE, .runs_on = true};
     int r = gemini_way_of(call) == WAY_INTERACTION ? gemini_video_cancel(call, state, rep, &n, e) : 0;
@@ -108,7 +110,8 @@ const struct ym_driver ym_driver_gemini = {
     .quota_offset_min = -480,
     .models = gemini_models,
     .params = {[YM_IMAGE] = gemini_image_params, [YM_VIDEO] = gemini_video_params, [YM_TEXT] = gemini_text_params},
-    .default_model = {[YM_IMAGE] = GEMINI_DEFAULT_IMAGE, [YM_VIDEO] = GEMINI_DEFAULT_VIDEO, [YM_TEXT] = GEMINI_DEFAULT_TEXT},
+    .default_model =
+        {[YM_IMAGE] = GEMINI_DEFAULT_IMAGE, [YM_VIDEO] = GEMINI_DEFAULT_VIDEO, [YM_TEXT] = GEMINI_DEFAULT_TEXT},
     .check = gemini_check,
     .price = gemini_price,
     .step = gemini_step,

@@ -52,7 +52,8 @@ static int answered(const struct ym_call *call, const struct ym_reply *rep, stru
         if (index >= 0 && n->nmedia < YM_COUNT(n->media) && rep->media[index].is_media)
             n->media[n->nmedia++] = (unsigned)index;
     }
-    if (n->nmedia == 0 && (filtered || !ym_json_get(rep->json, "predictions"))) { /* {}: all filtered, no reason given */
+    if (n->nmedia == 0 &&
+        (filtered || !ym_json_get(rep->json, "predictions"))) { /* {}: all filtered, no reason given */
         gemini_not_billed(n);
         return gemini_refused("image", "filtered", filtered, e);
     }

@@ -18,7 +18,8 @@ static bool has_method(const cJSON *model, const char *method)
  * Omni model one for generateContent, as it does those for speech and vectors, which are left out. */
 static unsigned kinds_of(const char *id, const cJSON *model)
 {
-    static const char *const others[] = {"tts", "audio", "live", "embedding", "aqa", "lyria", "robotics", "computer-use"};
+    static const char *const others[] = {"tts", "audio", "live",     "embedding",
+                                         "aqa", "lyria", "robotics", "computer-use"};
     const struct ym_model *known = ym_driver_model(&ym_driver_gemini, id);
     bool unsaid = ym_json_get(model, "supportedGenerationMethods") == NULL; /* Vertex does not say */
     if (known)
@@ -61,11 +62,13 @@ static void ask(const struct ym_call *call, const char *token, struct ym_next *n
         return;
     }
     /* Vertex lists them without a project. */
-    YM_AUTOFREE char *url = ym_asprintf("%.*s/publishers/google/%s", (int)(last - call->base_url), call->base_url, query);
+    YM_AUTOFREE char *url =
+        ym_asprintf("%.*s/publishers/google/%s", (int)(last - call->base_url), call->base_url, query);
     gemini_auth(call, ym_next_send(n, TAG_LIST, "GET", YM_SAFE, url));
 }
 
-static int page_take(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int page_take(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                     struct ym_err *e)
 {
     cJSON *models = cJSON_GetObjectItemCaseSensitive(state, "models");
     const cJSON *list = ym_json_get(rep->json, "models"), *m;

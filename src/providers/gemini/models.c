@@ -26,10 +26,13 @@ static const char *const lines_omni11[] = {"360p", "720p", "1080p", "4k", NULL};
 static const char *const lines_omni12[] = {"360p", "720p", "1080p", NULL};
 static const char *const formats_imagen[] = {"png", "jpg", "jpeg", NULL};
 
-#define CONTENT_IMAGE P("seed"), P("quality"), P("safety"), P("negative_prompt"), P("from_image"), P("references"), P("params")
-static const struct ym_param nano_params[] = {V("aspect_ratio", ratios_14), V("resolution", sizes_4k), CONTENT_IMAGE, {0}};
+#define CONTENT_IMAGE P("seed"), P("quality"), P("safety"), P("negative_prompt"), P("from_image"), P("references"), \
+    P("params")
+static const struct ym_param nano_params[] = {
+    V("aspect_ratio", ratios_14), V("resolution", sizes_4k), CONTENT_IMAGE, {0}};
 static const struct ym_param pro_params[] = {V("aspect_ratio", ratios_10), V("resolution", sizes_4k), CONTENT_IMAGE, {0}};
-static const struct ym_param lite_params[] = {V("aspect_ratio", ratios_10), V("resolution", sizes_1k), CONTENT_IMAGE, {0}};
+static const struct ym_param lite_params[] = {
+    V("aspect_ratio", ratios_10), V("resolution", sizes_1k), CONTENT_IMAGE, {0}};
 static const struct ym_param old_params[] = {V("aspect_ratio", ratios_10), CONTENT_IMAGE, {0}};
 static const struct ym_param imagen_params[] = {
     V("aspect_ratio", ratios_5), V("resolution", sizes_2k), V("format", formats_imagen), P("quality"), P("seed"),
@@ -62,12 +65,17 @@ const struct ym_param gemini_text_params[] = {
 #define TEXTS  .kinds = 1u << YM_TEXT, .max_prompt = 400000, .max_refs = 16
 #define LISTED "ai.google.dev/gemini-api/docs/pricing, read 2026-10-07"
 #define NOTED  "third parties quoting the provider's list, October 2026"
+#define VEO_NOTED "the provider's list, 2026-09-20"
 #define MEMORY "not confirmed by the provider's list, November 2026"
 #define USE(what, when, instead) .retired = what " was shut down " when "; use " instead "."
-#define VERTEX_ONLY(what) .retired = what " is served by Vertex only; set its address as base_url, or use " GEMINI_DEFAULT_VIDEO "."
-#define IMAGEN(name, usd) {.id = name, IMAGES, IMAGE_USD(usd, -1, -1, -1), .price_note = MEMORY, .params = imagen_params, \
-                           .max_prompt = 2000, USE(name, "on 2026-08-17", GEMINI_DEFAULT_IMAGE)}
-#define VEO(name, end, ...) {.id = name, VIDEOS, .max_refs = 4, .params = veo_params, .first_look = YM_SEC(30), end, __VA_ARGS__}
+#define VERTEX_ONLY(what) \
+    .retired = what " is served by Vertex only; set its address as base_url, or use " GEMINI_DEFAULT_VIDEO "."
+#define IMAGEN(name, usd) \
+    {.id = name, IMAGES, IMAGE_USD(usd, -1, -1, -1), .price_note = MEMORY, .params = imagen_params, \
+     USE(name, "on 2026-08-17", GEMINI_DEFAULT_IMAGE)}
+#define VEO(name, end, ...) \
+    {.id = name, VIDEOS, .max_refs = 4, .params = veo_params, .first_look = YM_SEC(30), end, __VA_ARGS__}
+#define VEO_ENDED(name, when, ...) VEO(name, USE(name, when, GEMINI_DEFAULT_VIDEO), __VA_ARGS__)
 
 const struct ym_model gemini_models[] = {
     {.id = GEMINI_DEFAULT_IMAGE, IMAGES, IMAGE_USD(0.0336, 1.50, 7.50, 30), .price_note = NOTED, .max_refs = 14,
@@ -79,7 +87,8 @@ const struct ym_model gemini_models[] = {
      .price_note = "third party quoting the provider's list, September 2026", .max_refs = 14, .params = pro_params,
      USE("gemini-3.1-flash-image", "on 2026-10-29", GEMINI_DEFAULT_IMAGE)},
     {.id = "gemini-2.5-flash-image", IMAGES, IMAGE_USD(0.039, -1, -1, 30),
-     .price_note = "1290 tokens at 30 dollars per million, third party, September 2026", .max_refs = 3, .params = old_params,
+     .price_note = "1290 tokens at 30 dollars per million, third party, September 2026", .max_refs = 3,
+     .params = old_params,
      USE("gemini-2.5-flash-image", "on 2026-10-02", GEMINI_DEFAULT_IMAGE)},
     IMAGEN("imagen-4.0-fast-generate-001", 0.02), IMAGEN("imagen-4.0-generate-001", 0.04),
     IMAGEN("imagen-4.0-ultra-generate-001", 0.06),
@@ -87,17 +96,17 @@ const struct ym_model gemini_models[] = {
     {.id = GEMINI_DEFAULT_VIDEO, VIDEOS, SECOND_USD(0.07),
      .price_note = "third parties: 30 % below gemini-omni-1.1-flash, November 2026",
      .max_refs = 10, .params = omni12_params, .first_look = YM_SEC(20)},
-    {.id = "gemini-omni-1.1-flash", VIDEOS, SECOND_USD(0.10), .price_note = "wavespeed.ai quoting the provider's list, 2026-08-28",
-     .max_refs = 10, .params = omni11_params, .first_look = YM_SEC(20)},
-    VEO("veo-3.1-generate-001", VERTEX_ONLY("veo-3.1-generate-001"), SECOND_USD(0.40), .price_note = "the provider's list, 2026-09-20"),
+    {.id = "gemini-omni-1.1-flash", VIDEOS, SECOND_USD(0.10),
+     .price_note = "wavespeed.ai quoting the provider's list, 2026-08-28", .max_refs = 10, .params = omni11_params,
+     .first_look = YM_SEC(20)},
+    VEO("veo-3.1-generate-001", VERTEX_ONLY("veo-3.1-generate-001"), SECOND_USD(0.40), .price_note = VEO_NOTED),
     VEO("veo-3.1-fast-generate-001", VERTEX_ONLY("veo-3.1-fast-generate-001"), NO_USD),
-    VEO("veo-3.1-generate-preview", USE("veo-3.1-generate-preview", "on 2026-10-22", GEMINI_DEFAULT_VIDEO), SECOND_USD(0.40),
-        .price_note = "the provider's list, 2026-09-20"),
-    VEO("veo-3.1-fast-generate-preview", USE("veo-3.1-fast-generate-preview", "on 2026-10-22", GEMINI_DEFAULT_VIDEO), NO_USD),
-    VEO("veo-3.1-lite-generate-preview", USE("veo-3.1-lite-generate-preview", "on 2026-10-22", GEMINI_DEFAULT_VIDEO), NO_USD),
-    VEO("veo-3.0-generate-001", USE("veo-3.0-generate-001", "on 2026-06-30", GEMINI_DEFAULT_VIDEO), NO_USD),
-    VEO("veo-3.0-fast-generate-001", USE("veo-3.0-fast-generate-001", "on 2026-06-30", GEMINI_DEFAULT_VIDEO), NO_USD),
-    VEO("veo-2.0-generate-001", USE("veo-2.0-generate-001", "on 2026-06-30", GEMINI_DEFAULT_VIDEO), NO_USD),
+    VEO_ENDED("veo-3.1-generate-preview", "on 2026-10-22", SECOND_USD(0.40), .price_note = VEO_NOTED),
+    VEO_ENDED("veo-3.1-fast-generate-preview", "on 2026-10-22", NO_USD),
+    VEO_ENDED("veo-3.1-lite-generate-preview", "on 2026-10-22", NO_USD),
+    VEO_ENDED("veo-3.0-generate-001", "on 2026-06-30", NO_USD),
+    VEO_ENDED("veo-3.0-fast-generate-001", "on 2026-06-30", NO_USD),
+    VEO_ENDED("veo-2.0-generate-001", "on 2026-06-30", NO_USD),
 
     {.id = GEMINI_DEFAULT_TEXT, TEXTS, TEXT_USD(0.75, 3.75), .price_note = LISTED ", to 2026-12-31; then 1.50 and 7.50"},
     {.id = "gemini-3.5-flash", TEXTS, TEXT_USD(1.50, 9.00), .price_note = LISTED},
@@ -105,7 +114,8 @@ const struct ym_model gemini_models[] = {
     {.id = "gemini-3.1-pro-preview", TEXTS, TEXT_USD(2.00, 12.00), .price_note = LISTED ", over 200000 tokens 4 and 18"},
     {.id = "gemini-2.5-flash", TEXTS, NO_USD, USE("gemini-2.5-flash", "in October 2026", GEMINI_DEFAULT_TEXT)},
     {.id = "gemini-2.5-pro", TEXTS, NO_USD, USE("gemini-2.5-pro", "in October 2026", GEMINI_DEFAULT_TEXT)},
-    {.id = "gemini-2.5-flash-lite", TEXTS, NO_USD, USE("gemini-2.5-flash-lite", "in October 2026", "gemini-3.5-flash-lite")},
+    {.id = "gemini-2.5-flash-lite", TEXTS, NO_USD,
+     USE("gemini-2.5-flash-lite", "in October 2026", "gemini-3.5-flash-lite")},
     {0},
 };
 

@@ -197,7 +197,8 @@ static bool says_any(const char *text, const char *const *words)
 
 int gemini_job_fail(const cJSON *error, struct ym_err *e)
 {
-    static const char *const policy[] = {"safety", "policy", "policies", "prohibited", "violat", "sensitive", "blocked", NULL};
+    static const char *const policy[] = {"safety", "policy",    "policies", "prohibited",
+                                         "violat", "sensitive", "blocked",  NULL};
     static const char *const wrong[] = {"invalid", "permission", "unsupported", "not_found", NULL};
     const char *code = ym_json_str_or(error, "code", ""), *message = ym_json_str_or(error, "message", "");
     int64_t grpc = ym_json_int_or(error, "code", 0);
@@ -218,8 +219,15 @@ int gemini_job_fail(const cJSON *error, struct ym_err *e)
 static bool is_refusal(const char *reason)
 {
     static const char *const permanent[] = {
-        "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
-        "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION",
+        "SAFETY",
+        "RECITATION",
+        "LANGUAGE",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
     };
     for (size_t i = 0; i < YM_COUNT(permanent); i++)
         if (strcmp(reason, permanent[i]) == 0)
@@ -352,7 +360,8 @@ static char *safety_text(const cJSON *candidate)
 
 /* ---- results ---- */
 
-static int text_done(const struct ym_call *call, const cJSON *doc, const char *said, struct ym_next *n, struct ym_err *e)
+static int text_done(const struct ym_call *call, const cJSON *doc, const char *said, struct ym_next *n,
+                     struct ym_err *e)
 {
     const char *finish = ym_json_str_or(ym_json_at(doc, "candidates[0]"), "finishReason", "");
     bool json = ym_json_get(call->req->params, "schema") != NULL, cut = strcmp(finish, "MAX_TOKENS") == 0;

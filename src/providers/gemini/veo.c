@@ -22,7 +22,7 @@ int gemini_veo_check(const struct ym_call *call, struct ym_err *e)
     double seconds = gemini_seconds(call);
     unsigned refs = references(call);
     bool source = ym_call_ref(call, YM_REF_SOURCE) >= 0, last = ym_call_ref(call, YM_REF_LAST_FRAME) >= 0;
-    bool is_4 = seconds > 3.999 && seconds < 4.001, is_6 = seconds > 5.999 && seconds < 6.001;
+    bool is_4 = seconds > 3.999 && seconds<4.001, is_6 = seconds> 5.999 && seconds < 6.001;
     bool is_8 = seconds > 7.999 && seconds < 8.001;
     if (!is_4 && !is_6 && !is_8)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes a duration of 4, 6 or 8 seconds, not %g.", model, seconds);
@@ -33,7 +33,8 @@ int gemini_veo_check(const struct ym_call *call, struct ym_err *e)
     if (refs && source)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes references or from_image, not both.", model);
     if (!is_8 && (refs || (size && strcmp(size, "720p") != 0)))
-        return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes 8 seconds with references or above 720p, not %g.", model, seconds);
+        return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes 8 seconds with references or above 720p, not %g.", model,
+                       seconds);
     return 0;
 }
 
@@ -177,7 +178,8 @@ static int looked(const struct ym_call *call, const char *operation, const struc
     return 0;
 }
 
-static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     const char *name = ym_json_str(rep->json, "name");
     if (gemini_is_error(rep))

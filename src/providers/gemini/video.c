@@ -26,7 +26,8 @@ int gemini_video_check(const struct ym_call *call, struct ym_err *e)
     if (last && call->req->nrefs > 2)
         return ym_fail(e, YM_INVALID, EINVAL, "%.80s takes references or a last_frame, not both.", model);
     if (last && seconds > 10)
-        return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes up to 10 seconds between two frames, not %g.", model, seconds);
+        return ym_fail(e, YM_INVALID, EINVAL, "%.80s makes up to 10 seconds between two frames, not %g.", model,
+                       seconds);
     return gemini_safety_check(call, e);
 }
 
@@ -38,9 +39,11 @@ static char *text_of(const struct ym_call *call)
     bool source = ym_call_ref(call, YM_REF_SOURCE) >= 0, last = ym_call_ref(call, YM_REF_LAST_FRAME) >= 0;
     YM_AUTOFREE char *prompt = gemini_prompt(call);
     if (last)
-        return ym_asprintf("%s\n\nThe first image is the first frame of the video, the second image is its last frame.", prompt);
+        return ym_asprintf("%s\n\nThe first image is the first frame of the video, the second image is its last frame.",
+                           prompt);
     if (source && call->req->nrefs > 1)
-        return ym_asprintf("%s\n\nThe first image is the first frame of the video; the other images are references.", prompt);
+        return ym_asprintf("%s\n\nThe first image is the first frame of the video; the other images are references.",
+                           prompt);
     return ym_steal(&prompt);
 }
 
@@ -57,7 +60,8 @@ static const char *task_of(const struct ym_call *call)
 static void image_add(struct ym_http *h, const struct ym_call *call, const struct gemini_refs *r, unsigned i)
 {
     const char *uri = gemini_ref_uri(r, i);
-    YM_AUTOJSON cJSON *mime = cJSON_CreateString(ym_ref_mime(call, r->state, i)), *quoted = cJSON_CreateString(uri ? uri : "");
+    YM_AUTOJSON cJSON *mime = cJSON_CreateString(ym_ref_mime(call, r->state, i)),
+                      *quoted = cJSON_CreateString(uri ? uri : "");
     ym_http_puts(h, uri ? "{\"type\":\"image\",\"uri\":" : "{\"type\":\"image\",\"data\":\"");
     if (uri)
         ym_http_json(h, quoted);
@@ -80,9 +84,11 @@ static void images_add(struct ym_http *h, const struct ym_call *call, const stru
 
 static void settings_add(struct ym_http *h, const struct ym_call *call)
 {
-    const char *ratio = ym_json_str(call->req->params, "aspect_ratio"), *size = gemini_size(call), *task = task_of(call);
+    const char *ratio = ym_json_str(call->req->params, "aspect_ratio"), *size = gemini_size(call),
+               *task = task_of(call);
     YM_AUTOFREE char *duration = ym_asprintf("%.0fs", gemini_seconds(call));
-    YM_AUTOJSON cJSON *format = cJSON_CreateObject(), *config = cJSON_CreateObject(), *safety = gemini_safety(call, true);
+    YM_AUTOJSON cJSON *format = cJSON_CreateObject(), *config = cJSON_CreateObject(),
+                      *safety = gemini_safety(call, true);
     cJSON_AddStringToObject(format, "type", "video");
     if (ratio)
         cJSON_AddStringToObject(format, "aspect_ratio", ratio);
@@ -112,7 +118,8 @@ static void create(const struct ym_call *call, const cJSON *state, struct ym_nex
     struct gemini_refs refs = {.state = state};
     const char *id = call->req->model;
     YM_AUTOFREE char *text = text_of(call);
-    YM_AUTOJSON cJSON *model = cJSON_CreateString(strncmp(id, "models/", 7) == 0 ? id + 7 : id), *part = cJSON_CreateObject();
+    YM_AUTOJSON cJSON *model = cJSON_CreateString(strncmp(id, "models/", 7) == 0 ? id + 7 : id),
+                      *part = cJSON_CreateObject();
     struct ym_http *h = gemini_send(call, n, TAG_CREATE, "POST", YM_PAYS, "interactions");
     h->keep_text = KEEP_TEXT;
     cJSON_AddStringToObject(part, "type", "text");
@@ -205,16 +212,19 @@ static int failed(const cJSON *doc, struct ym_next *n, struct ym_err *e)
 
 static int ended(const cJSON *doc, const char *status, struct ym_err *e)
 {
-    int r = strcmp(status, "cancelled") == 0
-                ? ym_fail(e, YM_INVALID, ECANCELED, "The job was cancelled at Gemini; save the prompt again to repeat it.")
-            : strcmp(status, "budget_exceeded") == 0
-                ? ym_fail(e, YM_INVALID, EDQUOT, "Gemini stopped the job: the project's own spending limit is reached.")
-                : ym_fail(e, YM_INVALID, EPROTO, "Gemini wants to be asked further, which a video cannot be (%.40s).", status);
+    int r =
+        strcmp(status, "cancelled") == 0
+            ? ym_fail(e, YM_INVALID, ECANCELED, "The job was cancelled at Gemini; save the prompt again to repeat it.")
+        : strcmp(status, "budget_exceeded") == 0
+            ? ym_fail(e, YM_INVALID, EDQUOT, "Gemini stopped the job: the project's own spending limit is reached.")
+            : ym_fail(e, YM_INVALID, EPROTO, "Gemini wants to be asked further, which a video cannot be (%.40s).",
+                      status);
     ym_err_words(e, words_of(doc));
     return r;
 }
 
-static int looked(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int looked(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                  struct ym_err *e)
 {
     const cJSON *doc = rep->json;
     const char *status = ym_json_str_or(doc, "status", ""), *model = ym_json_str(doc, "model");
@@ -239,7 +249,8 @@ static int looked(const struct ym_call *call, cJSON **state, const struct ym_rep
     return 0;
 }
 
-static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int created(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     const char *id = ym_json_str(rep->json, "id");
     bool failed_at_once = strcmp(ym_json_str_or(rep->json, "status", ""), "failed") == 0;

@@ -80,8 +80,16 @@ static const cJSON *params_of(const struct ym_call *call)
 int gemini_params_check(const struct ym_call *call, struct ym_err *e)
 {
     /* How many, what comes back, and where else it would go are not the model's settings. */
-    static const char *const ours[] = {"candidateCount", "candidate_count", "responseModalities", "response_modalities",
-                                       "sampleCount", "storageUri", "pubsubTopic", "webhook_config", "model", "n"};
+    static const char *const ours[] = {"candidateCount",
+                                       "candidate_count",
+                                       "responseModalities",
+                                       "response_modalities",
+                                       "sampleCount",
+                                       "storageUri",
+                                       "pubsubTopic",
+                                       "webhook_config",
+                                       "model",
+                                       "n"};
     const cJSON *params = params_of(call), *v;
     char show[60];
     cJSON_ArrayForEach (v, params)
@@ -110,7 +118,8 @@ void gemini_params_add(const struct ym_call *call, cJSON *into)
 char *gemini_prompt(const struct ym_call *call)
 {
     const struct ym_request *r = call->req;
-    return r->negative && *r->negative ? ym_asprintf("%s\n\nWithout %s.", r->prompt, r->negative) : ym_strdup(r->prompt);
+    return r->negative && *r->negative ? ym_asprintf("%s\n\nWithout %s.", r->prompt, r->negative)
+                                       : ym_strdup(r->prompt);
 }
 
 /* ---- long jobs ---- */
@@ -152,8 +161,8 @@ void gemini_download(const struct ym_call *call, const char *uri, struct ym_next
     n->has_handle = true;
 }
 
-int gemini_video_done(const struct ym_call *call, const struct ym_reply *rep, int index, const char *id, const char *model,
-                      struct ym_next *n, struct ym_err *e)
+int gemini_video_done(const struct ym_call *call, const struct ym_reply *rep, int index, const char *id,
+                      const char *model, struct ym_next *n, struct ym_err *e)
 {
     const struct ym_staged *m = index >= 0 ? &rep->media[index] : NULL;
     double usd = gemini_second_usd(call) * gemini_seconds(call);
@@ -185,7 +194,8 @@ static int download_fail(const struct ym_call *call, const struct ym_reply *rep,
     }
     if (rep->status == 401 || rep->status == 429 || rep->status == 408 || rep->status >= 500)
         return gemini_fail(call, rep, e);
-    int r = ym_fail(e, YM_LOST, ENOENT, "The finished video cannot be fetched from Gemini any more (status %d).", rep->status);
+    int r = ym_fail(e, YM_LOST, ENOENT, "The finished video cannot be fetched from Gemini any more (status %d).",
+                    rep->status);
     ym_err_words(e, message);
     return r;
 }
