@@ -7,6 +7,7 @@
     D(openai)                                                                                      \
     D(fal)                                                                                         \
     D(kie)                                                                                         \
+    D(elevenlabs)                                                                                  \
     D(sketch)
 
 #define DECLARE(name) extern const struct ym_driver ym_driver_##name;

@@ -122,3 +122,7 @@ class FakeFal(FakeServer):
 
 class FakeKie(FakeServer):
     program = "kie.py"
+
+
+class FakeElevenLabs(FakeServer):
+    program = "elevenlabs.py"
