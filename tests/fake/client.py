@@ -126,3 +126,7 @@ class FakeKie(FakeServer):
 
 class FakeElevenLabs(FakeServer):
     program = "elevenlabs.py"
+
+
+class FakeComfyUI(FakeServer):
+    program = "comfyui.py"
