@@ -8,8 +8,8 @@
     D(fal)                                                                                         \
     D(kie)                                                                                         \
     D(elevenlabs)                                                                                  \
-    D(sketch)                                                                                      \
-    D(comfyui)
+    D(comfyui)                                                                                     \
+    D(sketch)
 
 #define DECLARE(name) extern const struct ym_driver ym_driver_##name;
 #define LIST(name)    &ym_driver_##name,
