@@ -3,7 +3,6 @@ import json
 import os
 import stat
 
-import pytest
 
 from rig import allow_nothing, run
 
@@ -125,7 +124,7 @@ def test_the_command_says_the_same(mount):
     assert whole == {DEFAULT: same}
     text = mount.ymago("models", "--library", mount.mnt).stdout
     assert [line for line in text.splitlines() if line.startswith(DEFAULT)][0].endswith("default for image")
-    assert "no key" not in text
+    assert not [line for line in text.splitlines() if line.startswith("gemini/") and "no key" in line]
 
 
 def test_the_command_without_a_mount(libraries):
@@ -150,8 +149,7 @@ def test_the_list_of_a_provider_is_asked_for(mount, fake):
     providers = {p["name"]: p["list"] for p in answer["providers"]}
     assert sorted(p for p, list_ in providers.items() if list_) == sorted(listed)
     assert providers["sketch"] is None
-    if "gemini" not in listed:
-        pytest.skip("no provider with a configured address has a list in this program")
+    assert "gemini" in listed
     assert providers["gemini"]["asked_at"]
     server = json.loads(mount.bytes("models/gemini/server.json"))
     assert server["asked_at"] == providers["gemini"]["asked_at"]
