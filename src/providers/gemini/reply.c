@@ -401,7 +401,10 @@ int gemini_content_read(const struct ym_call *call, const struct ym_reply *rep, 
                         const char *said, struct ym_next *n, struct ym_err *e)
 {
     int r = call->req->kind == YM_TEXT ? text_done(call, doc, said, n, e) : images_done(call, rep, doc, n, e);
-    cost_set(call, ym_json_get(doc, "usageMetadata"), factor, n); /* also of an answer without a result */
+    if (r < 0 && !ym_json_at(doc, "candidates[0]")) /* the prompt was turned away at the door */
+        gemini_not_billed(n);
+    else
+        cost_set(call, ym_json_get(doc, "usageMetadata"), factor, n); /* also of an answer without a result */
     if (r < 0)
         return r;
     n->what = YM_NEXT_DONE;
