@@ -21,7 +21,10 @@ struct input {
     unsigned n;
 };
 
+enum slot { SLOT_STEP, SLOT_CANCEL, SLOT_PROGRESS, SLOT_LIST, SLOT_GATHER, SLOT_COUNT };
+
 struct table { /* the play of one driver */
+    enum slot slot;
     const struct ym_driver *driver;
     struct ym_request req;
     struct ym_model model;
@@ -100,8 +103,15 @@ static void refs_make(struct ym_request *req, const cJSON *refs)
     }
 }
 
-static bool table_set(struct table *t, const struct ym_driver *d, const cJSON *job, bool own_model)
+static bool slot_is_there(const struct ym_driver *d, enum slot s)
 {
+    return s == SLOT_STEP || (s == SLOT_CANCEL && d->cancel) || (s == SLOT_PROGRESS && d->progress) ||
+           (s == SLOT_LIST && d->list) || (s == SLOT_GATHER && d->gather);
+}
+
+static bool table_set(struct table *t, const struct ym_driver *d, const cJSON *job, bool own_model, enum slot slot)
+{
+    const cJSON *state = ym_json_get(job, "state");
     enum ym_kind kind = ym_kind_parse(ym_json_str_or(job, "kind", "image"));
     const cJSON *params = ym_json_get(job, "params");
     if (kind == YM_KIND_NONE)
@@ -109,7 +119,12 @@ static bool table_set(struct table *t, const struct ym_driver *d, const cJSON *j
     const char *id = own_model ? d->default_model[kind] : ym_json_str(job, "model");
     if (!id)
         return false;
+    if (!slot_is_there(d, slot))
+        return false;
     t->driver = d;
+    t->slot = slot;
+    /* A stored state is one that the driver wrote: it is only played to the slots that read it. */
+    t->state = state && slot != SLOT_STEP && slot != SLOT_GATHER && slot != SLOT_LIST ? cJSON_Duplicate(state, true) : NULL;
     t->req = (struct ym_request){.kind = kind, .provider = ym_strdup(d->name), .model = ym_strdup(id),
                                  .prompt = ym_strdup(ym_json_str_or(job, "prompt", "a fox")),
                                  .negative = ym_strdup(ym_json_str(job, "negative")),
@@ -144,12 +159,32 @@ static void next_is_sound(const struct table *t, const struct ym_next *n)
         ym_assert(n->nhttp > 0);
 }
 
+static int slot_call(struct table *t, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+{
+    const struct ym_driver *d = t->driver;
+    const struct ym_call two[] = {t->call, t->call};
+    switch (t->slot) {
+    case SLOT_CANCEL:
+        return d->cancel(&t->call, &t->state, rep, n, e);
+    case SLOT_PROGRESS:
+        return d->progress(&t->call, t->state, rep, n, e);
+    case SLOT_LIST:
+        return d->list(&t->call, &t->state, rep, n, e);
+    case SLOT_GATHER:
+        return d->gather->step(&t->call, two, 2, &t->state, rep, n, e);
+    case SLOT_STEP:
+    case SLOT_COUNT:
+        break;
+    }
+    return d->step(&t->call, &t->state, rep, n, e);
+}
+
 static int step(struct table *t, const struct ym_reply *rep, struct ym_next *n)
 {
     struct ym_err e = {.cls = YM_OK};
     ym_next_fini(n);
     *n = (struct ym_next){.progress = -1};
-    int r = t->driver->step(&t->call, &t->state, rep, n, &e);
+    int r = slot_call(t, rep, n, &e);
     if (r < 0)
         error_is_words(&e);
     else
@@ -191,10 +226,13 @@ static void play(struct table *t, const struct input *in)
     struct ym_next n = {0};
     struct ym_err e = {.cls = YM_OK};
     struct ym_estimate est;
-    if (t->driver->check(&t->call, &e) < 0) {
+    if (t->driver->check(&t->call, &e) < 0 ||
+        (t->slot == SLOT_GATHER && t->driver->gather->check(&t->call, &e) < 0)) {
         error_is_words(&e);
         return;
     }
+    if ((t->slot == SLOT_CANCEL || t->slot == SLOT_PROGRESS) && !t->state)
+        return; /* nothing is under way */
     if (t->driver->price && t->driver->price(&t->call, &est, &e) == 0)
         ym_assert(est.low.micro_usd >= 0 && est.high.micro_usd >= est.low.micro_usd);
     int r = step(t, NULL, &n);
@@ -214,9 +252,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {0};
     input_read(&in, text);
     for (const struct ym_driver *const *d = drivers; in.job && *d; d++)
-        for (int own = 0; own < 2; own++) {
+        for (unsigned k = 0; k < 2 * SLOT_COUNT; k++) {
             struct table t = {0};
-            if (table_set(&t, *d, in.job, own))
+            if (table_set(&t, *d, in.job, k % 2, (enum slot)(k / 2)))
                 play(&t, &in);
             cJSON_Delete(t.state);
             ym_request_fini(&t.req);
