@@ -68,7 +68,9 @@ int ym_toml_parse(const char *text, size_t len, cJSON **ret, struct ym_where *re
  * only to this sieve (random part), so that a reply cannot forge one. Other strings longer than
  * `long_string` bytes (thought signatures) are replaced by "". Works for every split of the input. */
 struct ym_sieve_spec {
-    const char *const *media_keys; /* NULL-terminated: {"data", "b64_json", NULL}; empty strings pass through */
+    /* NULL-terminated: {"data", "b64_json", NULL}; empty strings pass through. "images[]" means the strings
+     * of an array under "images", up to its first element that is none. */
+    const char *const *media_keys;
     size_t long_string;            /* 0 = 65536 */
     size_t max_document;           /* what passes, bytes; 0 = 1 MiB; more is -E2BIG */
     size_t max_media;              /* number of diverted strings; 0 = 64; more is -E2BIG */

@@ -26,13 +26,18 @@ enum place {
 enum gap { /* what stands since the last string */
            GAP_BLANK,
            GAP_COLON, /* one colon: the last string was a key */
+           GAP_ARRAY, /* a colon and a bracket: an array begins under it */
+           GAP_COMMA, /* one comma */
            GAP_OTHER,
 };
 enum head { HEAD_FIRST, HEAD_DATA_URL, HEAD_DONE }; /* of a diverted string */
 
 struct ym_sieve {
     struct ym_sieve_sink sink;
-    char **keys;
+    struct key {
+        char *name;
+        bool array; /* "name[]": the strings of the array under it */
+    } *keys;
     size_t nkeys, longest_key;
     size_t long_string, max_document, max_media;
     bool failed;
@@ -42,6 +47,7 @@ struct ym_sieve {
     enum gap gap;
     size_t string_at, string_len; /* the last string that passed: its text in doc */
     bool escaped;                 /* TEXT, DROPPED: the next byte follows a backslash */
+    bool in_array;                /* the last string was diverted as an element */
 
     /* MEDIA */
     char escape[6]; /* a backslash and what follows, as far as it has come */
@@ -75,8 +81,10 @@ struct ym_sieve *ym_sieve_new(const struct ym_sieve_spec *spec, const struct ym_
         s->nkeys++;
     s->keys = ym_alloc_array(s->nkeys, sizeof s->keys[0]);
     for (size_t i = 0; i < s->nkeys; i++) {
-        s->keys[i] = ym_strdup(spec->media_keys[i]);
-        size_t n = strlen(s->keys[i]);
+        size_t n = strlen(spec->media_keys[i]);
+        bool array = n > 2 && strcmp(spec->media_keys[i] + n - 2, "[]") == 0;
+        n -= array ? 2 : 0;
+        s->keys[i] = (struct key){ym_strndup(spec->media_keys[i], n), array};
         s->longest_key = n > s->longest_key ? n : s->longest_key;
     }
     /* One string more than passes: its length is known only when it ends. */
@@ -97,7 +105,7 @@ void ym_sieve_free(struct ym_sieve *s)
     if (!s)
         return;
     for (size_t i = 0; i < s->nkeys; i++)
-        free(s->keys[i]);
+        free(s->keys[i].name);
     free(s->keys);
     free(s->block);
     ym_buf_fini(&s->doc);
@@ -153,12 +161,12 @@ static bool key_equals(const char *raw, size_t n, const char *key)
     return i == n;
 }
 
-static bool is_media_key(const struct ym_sieve *s)
+static bool is_media_key(const struct ym_sieve *s, bool array)
 {
     if (s->string_len > 6 * s->longest_key)
         return false;
     for (size_t i = 0; i < s->nkeys; i++)
-        if (key_equals(s->doc.data + s->string_at, s->string_len, s->keys[i]))
+        if (s->keys[i].array == array && key_equals(s->doc.data + s->string_at, s->string_len, s->keys[i].name))
             return true;
     return false;
 }
@@ -298,9 +306,20 @@ static void look_at_gap(struct ym_sieve *s, const char *p, const char *end)
     for (; p < end && s->gap != GAP_OTHER; p++) {
         if (*p == ':')
             s->gap = s->gap == GAP_BLANK ? GAP_COLON : GAP_OTHER;
+        else if (*p == '[')
+            s->gap = s->gap == GAP_COLON ? GAP_ARRAY : GAP_OTHER;
+        else if (*p == ',')
+            s->gap = s->gap == GAP_BLANK ? GAP_COMMA : GAP_OTHER;
         else if (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r')
             s->gap = GAP_OTHER;
     }
+}
+
+/* The string that begins now is to be diverted. */
+static bool is_media(const struct ym_sieve *s, bool *ret_in_array)
+{
+    *ret_in_array = s->gap == GAP_ARRAY ? is_media_key(s, true) : s->gap == GAP_COMMA && s->in_array;
+    return *ret_in_array || (s->gap == GAP_COLON && is_media_key(s, false));
 }
 
 static int scan_outside(struct ym_sieve *s, struct special *f, const char **p)
@@ -312,7 +331,7 @@ static int scan_outside(struct ym_sieve *s, struct special *f, const char **p)
     if (err < 0 || quote == f->end)
         return err;
     *p = quote + 1;
-    if (s->gap == GAP_COLON && is_media_key(s)) {
+    if (is_media(s, &s->in_array)) {
         s->place = MEDIA;
         s->head = HEAD_FIRST;
         s->nhead = 0;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <ymago/formats.h>
 
-static const char *const keys[] = {"data", "b64_json", NULL};
+static const char *const keys[] = {"data", "b64_json", "images[]", NULL};
 
 /* Collects what is diverted. */
 struct catch
@@ -134,6 +134,20 @@ static const struct {
      0,
      "{\"e\":\"\\\"data\\\":\\\"!\",\"k\\\\\":\"a\\\"b\\\\\"}",
      {NULL}},
+    /* arrays of them */
+    {"{\"images\":[\"Zm94\" , \"b3ds\",\"\", \"data:image/png;base64,Zg==\"],\"x\":[\"a!\",\"b!\"]}",
+     0,
+     "{\"images\":[\"#0\",\"#1\",\"\",\"#2\"],\"x\":[\"a!\",\"b!\"]}",
+     {"fox", "owl", "f"}},
+    {"{\"images\" : [ \"Zm94\",null,\"c!\"],\"images\\u0020\":[\"d!\"],\"e\":[\"images\",\"f!\"]}",
+     0,
+     "{\"e\":[\"images\",\"f!\"],\"images\":[\"#0\",null,\"c!\"],\"images \":[\"d!\"]}",
+     {"fox"}},
+    {"{\"images\":\"g!\",\"y\":{\"images\":[[\"h!\"],\"i!\"]},\"z\":{\"images\":[{\"url\":\"j!\"}]}}",
+     0,
+     "{\"images\":\"g!\",\"y\":{\"images\":[[\"h!\"],\"i!\"]},\"z\":{\"images\":[{\"url\":\"j!\"}]}}",
+     {NULL}},
+    {"{\"images\":[\"Zm94\",\"k!\"]}", -EBADMSG, NULL, {NULL}},
     /* long strings */
     {"{\"sig\":\"" LONG_100 "\"}", 0, "{\"sig\":\"" LONG_100 "\"}", {NULL}},
     {"{\"sig\":\"" LONG_100 "x\",\"b\":1}", 0, "{\"b\":1,\"sig\":\"\"}", {NULL}},
