@@ -8,6 +8,7 @@
     D(fal)                                                                                         \
     D(kie)                                                                                         \
     D(elevenlabs)                                                                                  \
+    D(a1111)                                                                                       \
     D(comfyui)                                                                                     \
     D(sketch)
 
