@@ -169,7 +169,9 @@ static int prepare(const struct ym_call *call, cJSON **state, const struct ym_re
     int r = ym_refs_fetch(call, state, rep, n, e);
     if (r == 0)
         r = a1111_look(call, *state, rep, n, e);
-    return r == 0 ? a1111_create(call, *state, n, e) : r;
+    if (r == 0 && (r = a1111_create(call, *state, n, e)) == 0)
+        cJSON_AddTrueToObject(*state, "sent");
+    return r;
 }
 
 static int a1111_step(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret_next,
@@ -206,7 +208,7 @@ const struct ym_driver ym_driver_a1111 = {
     .timeout_seconds = 3600,
     .models = models,
     .params = {[YM_IMAGE] = image_params, [YM_VIDEO] = video_params},
-    .default_model = {[YM_IMAGE] = "default", [YM_VIDEO] = "default"},
+    .default_model = {[YM_IMAGE] = "default"}, /* not of films: only few of these servers make any */
     .check = a1111_check,
     .price = a1111_price,
     .step = a1111_step,

@@ -23,7 +23,7 @@ enum {
 /* The state is {"fetched":[..], "flavour":"webui"} and what the looks have settled, by the server's own
  * names: "model" (what to send), "name" and "stem" (what the answer may call it), "sampler", "scheduler",
  * "upscaler", "loras":[{path, multiplier}], "base":[width, height], "steps", "frames", "fps",
- * "limits":[min, max]; and "handle" once sd-server has taken the job. */
+ * "limits":[min, max]; "sent" once something was asked for, and "handle" once sd-server has taken it. */
 enum a1111_flavour a1111_flavour(const cJSON *state);
 const char *a1111_who(const cJSON *state); /* for sentences: "AUTOMATIC1111", "sd-server", "The server" */
 /* The task's name at AUTOMATIC1111; attempt 0 = what the names of all attempts begin with. Caller frees. */

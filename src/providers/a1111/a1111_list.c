@@ -3,7 +3,7 @@
 
 #include "a1111.h"
 
-#define ENTRIES_MAX  400 /* of one list: what passes a journal's 64 KiB */
+#define ENTRIES_MAX  5000 /* of one list */
 #define LIST_SECONDS 60
 
 /* Texts under one of the keys of each item. */
@@ -118,7 +118,6 @@ int a1111_list(const struct ym_call *call, cJSON **state, const struct ym_reply 
     } else {
         struct ym_http *h = a1111_http(call, &n, A1111_TAG_LOOK + i, "GET", YM_SAFE, lists[i].path);
         h->timeout = YM_SEC(LIST_SECONDS);
-        h->keep_text = 256; /* LoRAs come with all that was said of them in training */
     }
     *ret = n;
     return 0;

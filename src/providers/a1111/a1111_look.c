@@ -410,5 +410,6 @@ int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *
         return 0;
     struct ym_http *h = a1111_http(call, n, A1111_TAG_LOOK + i, looks[i].method, YM_SAFE, looks[i].path);
     h->timeout = YM_SEC(LOOK_SECONDS);
+    h->keep_text = NAME_LEN; /* of longer texts nothing is wanted; the whole may be larger then */
     return 1;
 }

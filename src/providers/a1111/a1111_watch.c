@@ -9,12 +9,11 @@
 #define WATCH_SECONDS 60
 #define PROGRESS     "/sdapi/v1/progress"
 
-/* Newer servers tell whose picture it is. */
-static bool is_ours(const struct ym_call *call, const cJSON *doc)
+/* Newer servers tell whose picture it is: nobody's before they begin. */
+static bool is_others(const struct ym_call *call, const cJSON *doc)
 {
     YM_AUTOFREE char *ours = a1111_task(call, call->attempt);
-    const cJSON *task = ym_json_get(doc, "current_task");
-    return !task || (cJSON_IsString(task) && strcmp(task->valuestring, ours) == 0);
+    return strcmp(ym_json_str_or(doc, "current_task", ours), ours) != 0;
 }
 
 static void preview_take(const struct ym_reply *rep, struct ym_next *n)
@@ -43,9 +42,9 @@ static void progress_read(const struct ym_call *call, const struct ym_reply *rep
     double p = ym_json_num_or(doc, "progress", 0); /* below 0 for a moment at the start */
     n->what = YM_NEXT_WAIT;
     n->wait = YM_MS(LOOK_MS);
-    if (!is_ours(call, doc)) {
-        bool other = cJSON_IsString(ym_json_get(doc, "current_task"));
-        snprintf(n->detail, sizeof n->detail, other ? "waits for another picture at the server" : "waits for the server to begin");
+    if (is_others(call, doc) || cJSON_IsNull(ym_json_get(doc, "current_task"))) {
+        snprintf(n->detail, sizeof n->detail, is_others(call, doc) ? "waits for another picture at the server"
+                                                                   : "waits for the server to begin");
         return;
     }
     n->progress = p > 0 && p <= 1 ? p : p > 1 ? 1 : 0;
@@ -103,13 +102,13 @@ static void cancel_sdcpp(const struct ym_call *call, const cJSON *state, const s
     over(n, !gone && !stopped);
 }
 
-/* AUTOMATIC1111 stops whatever it is making, so first: is that ours? The request that waits is then
- * answered with the picture as far as it was. One that waits behind others cannot be taken back. */
+/* AUTOMATIC1111 stops whatever it is making, so first: is that another's? Ours is then answered with the
+ * picture as far as it was. One that waits behind others cannot be taken back. */
 static void cancel_webui(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *n)
 {
     if (!rep)
         cancel_send(call, n, "GET", PROGRESS "?skip_current_image=true", A1111_TAG_PROGRESS);
-    else if (rep->tag == A1111_TAG_PROGRESS && rep->status == 200 && is_ours(call, rep->json))
+    else if (rep->tag == A1111_TAG_PROGRESS && rep->status == 200 && !is_others(call, rep->json))
         cancel_send(call, n, "POST", "/sdapi/v1/interrupt", A1111_TAG_CANCEL);
     else
         over(n, rep->tag != A1111_TAG_CANCEL || rep->status != 200);
@@ -119,9 +118,10 @@ int a1111_cancel(const struct ym_call *call, cJSON **state, const struct ym_repl
 {
     struct ym_next n = {.progress = -1};
     (void)e;
-    switch (a1111_flavour(*state)) {
+    enum a1111_flavour flavour = ym_json_get(*state, "sent") ? a1111_flavour(*state) : A1111_NOT_KNOWN;
+    switch (flavour) {
     case A1111_NOT_KNOWN:
-        over(&n, false); /* nothing was asked for yet but what the server is */
+        over(&n, false); /* nothing was asked for yet but what the server is and has */
         break;
     case A1111_WEBUI:
         cancel_webui(call, rep, &n);
