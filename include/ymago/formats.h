@@ -53,8 +53,9 @@ int ym_front_matter(const char *text, size_t len, struct ym_span *ret_head,
 /* Parameter lines as AUTOMATIC1111's programs print them below a prompt: "Negative prompt: ..." (may
  * go on for several lines) and a last line "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size:
  * 512x512, ...". True when the text ends in one of them: *ret_prompt is what stands before, *ret an
- * object of those that are known here, by our names (negative_prompt steps sampler cfg_scale seed width
- * height clip_skip strength), unchecked. ret_prompt lies in text and may be where text came from. */
+ * object of those that are known here, by our names (negative_prompt steps sampler scheduler cfg_scale seed
+ * width height model clip_skip strength; hires: a table), unchecked. Tags like <lora:x:1> stay in the prompt.
+ * ret_prompt lies in text and may be where text came from. */
 bool ym_parameter_lines(const char *text, size_t len, struct ym_span *ret_prompt, cJSON **ret);
 
 /* ---- TOML 1.0 by toml++ (the one C++ file): dates become strings. At most 1 MiB.

@@ -150,6 +150,34 @@ static void pasted_settings_stay_optional(void **state)
     note_is(r, "images/b.txt", "---\nmodel: shop/plain\ncfg_scale: 7\n---\na fox", "plain takes no cfg_scale; it is taken by: ");
 }
 
+static void asks_for(struct rig *r, const char *path, const char *text, const char *want)
+{
+    struct ym_job_row row;
+    rig_save(r, path, text);
+    rig_idle(r);
+    assert_true(rig_job(r, path, 0, &row));
+    YM_AUTOFREE char *got = ym_asprintf("%s/%s", row.provider, row.model);
+    assert_string_equal(got, want);
+    ym_job_row_fini(&row);
+}
+
+/* The model that pasted lines name is a file of somebody's server: it counts at a local one, unless the
+ * text or its folder name another. */
+static void a_pasted_model_is_for_local_servers(void **state)
+{
+    struct rig *r = *state;
+#define LINES " fox\nSteps: 20, Seed: 5, Model: dream/a"
+    rig_configure(r, "[defaults]\n");
+    asks_for(r, "images/a.txt", "a" LINES, "sketch/sketch");
+    rig_configure(r, "[defaults]\n" KEY);
+    asks_for(r, "images/b.txt", "big" LINES, "many/a");
+    asks_for(r, "images/c.txt", "---\nprovider: box\n---\nred" LINES, "box/dream/a");
+    rig_configure(r, "[defaults]\n" LOCAL);
+    asks_for(r, "images/d.txt", "shy" LINES, "box/dream/a");
+    asks_for(r, "images/e.txt", "---\nmodel: box/checkpoint\n---\nsly" LINES, "box/checkpoint");
+    asks_for(r, "images/f.txt", "a fox\nSteps: 20, Seed: 5", "box/checkpoint");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -157,6 +185,7 @@ int main(void)
         T(the_order_of_defaults),
         T(who_takes_a_field_is_named),
         T(pasted_settings_stay_optional),
+        T(a_pasted_model_is_for_local_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,8 +84,12 @@ static int parameters_parse(struct facts *f, struct ym_span *body, cJSON **field
     int r = ym_fields_check(raw, "parameter lines", &own, &f->err);
     if (r < 0)
         return r;
+    cJSON *model = cJSON_DetachItemFromObjectCaseSensitive(own, "model");
     cJSON *merged = ym_fields_merge(*fields, own), *names = cJSON_CreateArray();
     const cJSON *k;
+    cJSON_DeleteItemFromObjectCaseSensitive(merged, RESOLVE_PASTED);
+    if (model)
+        cJSON_AddItemToObject(merged, RESOLVE_PASTED, model);
     cJSON_ArrayForEach(k, own)
         if (strcmp(k->string, "seed") != 0 && strcmp(k->string, "negative_prompt") != 0)
             cJSON_AddItemToArray(names, cJSON_CreateString(k->string));

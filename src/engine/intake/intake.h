@@ -106,6 +106,9 @@ void companions_free(struct ym_engine *e);
 /* ---- enqueue.c ---- */
 /* In fields: names of those that the model may leave out. No field of the table is called so. */
 #define RESOLVE_OPTIONAL "(optional)"
+/* Another, of fields as well: the model that pasted parameter lines name. It is a file of somebody's image
+ * server, so it counts where nothing else names a model and the default is a local server. */
+#define RESOLVE_PASTED "(pasted model)"
 
 struct birth {
     const struct ym_driver *driver; /* NULL: the request is wrong, err says why */

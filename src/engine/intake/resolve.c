@@ -158,8 +158,9 @@ int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
         return r;
     if (!(d->kinds & (1u << kind)))
         return ym_fail(err, YM_INVALID, EINVAL, "%s makes no %s: choose another model.", d->name, ym_kind_name(kind));
+    const char *pasted = ym_json_str(fields, RESOLVE_PASTED);
     *ret_driver = d;
-    *ret_model = ym_strdup(model);
+    *ret_model = ym_strdup(pasted && !name && d->is_local ? pasted : model);
     return 0;
 }
 
