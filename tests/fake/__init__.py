@@ -1,4 +1,4 @@
 """Strict stand-ins for the services that ymago talks to. Test programs only."""
-from .client import FakeComfyUI, FakeElevenLabs, FakeFal, FakeGemini, FakeKie, FakeOpenAI, FakeServer
+from .client import FakeA1111, FakeComfyUI, FakeElevenLabs, FakeFal, FakeGemini, FakeKie, FakeOpenAI, FakeServer
 
-__all__ = ["FakeComfyUI", "FakeElevenLabs", "FakeFal", "FakeGemini", "FakeKie", "FakeOpenAI", "FakeServer"]
+__all__ = ["FakeA1111", "FakeComfyUI", "FakeElevenLabs", "FakeFal", "FakeGemini", "FakeKie", "FakeOpenAI", "FakeServer"]

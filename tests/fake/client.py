@@ -130,3 +130,8 @@ class FakeElevenLabs(FakeServer):
 
 class FakeComfyUI(FakeServer):
     program = "comfyui.py"
+
+
+class FakeA1111(FakeServer):
+    """--flavour a1111 (AUTOMATIC1111), sdserver or sdserver-old; with --auth `key` is user:password."""
+    program = "a1111.py"

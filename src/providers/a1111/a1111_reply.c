@@ -107,10 +107,20 @@ static char *line_make(const cJSON *info, int64_t index)
     return seed >= 0 ? ym_asprintf("Seed: %lld", (long long)seed) : NULL;
 }
 
-static char *version_make(const cJSON *info)
+/* "dreamshaper_8 [879db523c3]". A seed that the server drew stands behind it: this goes into the sidecar,
+ * which knows of none otherwise. */
+static char *version_make(const struct ym_call *call, const cJSON *info)
 {
+    YM_AUTOBUF struct ym_buf b;
     const char *name = ym_json_str(info, "sd_model_name"), *hash = ym_json_str(info, "sd_model_hash");
-    return name && hash && *hash ? ym_asprintf("%s [%s]", name, hash) : ym_strdup(name);
+    int64_t seed = ym_call_seed(call) < 0 ? ym_json_int_or(info, "seed", -1) : -1;
+    ym_buf_init(&b, 1000);
+    ym_buf_addf(&b, "%.400s", name ? name : "");
+    if (hash && *hash)
+        ym_buf_addf(&b, "%s[%.80s]", b.len ? " " : "", hash);
+    if (seed >= 0)
+        ym_buf_addf(&b, "%sseed %lld", b.len ? ", " : "", (long long)seed);
+    return b.len ? ym_buf_steal(&b) : NULL;
 }
 
 /* An unknown checkpoint is ignored without a word: what was used must be what was asked for. */
@@ -170,7 +180,7 @@ int a1111_result(const struct ym_call *call, const cJSON *state, const struct ym
     if (n->nmedia == 0)
         return ym_fail(e, YM_EMPTY, ENODATA, "%s answered without a usable picture.", a1111_who(state));
     done(n);
-    n->model_version = version_make(info);
+    n->model_version = version_make(call, info);
     n->text = line_make(info, first);
     n->provider_id = a1111_flavour(state) == A1111_WEBUI ? a1111_task(call, call->attempt) : NULL;
     return 0;
