@@ -51,7 +51,7 @@ bool a1111_names_model(const cJSON *state, const char *name); /* is that what wa
 char *a1111_stem(const char *path);
 
 /* ---- a1111_look.c: what the server is and has ---- */
-/* 1: *n asks for one more look; 0: all is settled in *state; or a failure. */
+/* 1: *n asks for one more look, or to wait and begin anew; 0: all is settled in *state; or a failure. */
 int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
 /* sd-server's capabilities, or NULL when the reply is none. */
 const cJSON *a1111_capabilities(const struct ym_reply *rep);

@@ -7,6 +7,8 @@
 #include "a1111.h"
 
 #define LOOK_SECONDS 60
+#define LEFT_OVER_MS 600000 /* longer than any one step */
+#define LOOK_ANEW    1 /* of a look: all of them again, in a second */
 #define NAME_LEN     500 /* of what a server calls something: the state has its limit */
 
 static const char *const name_keys[] = {"name", "label", "aliases", NULL};
@@ -223,7 +225,8 @@ static int take_capabilities(const struct ym_call *call, cJSON *state, const str
 }
 
 /* AUTOMATIC1111 tells its progress. And whether it is still busy with a try of this very job whose answer
- * was lost: that one is stopped, or it would be painted twice. */
+ * was lost: that one is stopped, or it would be painted twice, and is over before anything else is asked
+ * for, so that what is going on there is told apart. */
 static int take_progress(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_err *e)
 {
     YM_AUTOFREE char *ours = a1111_task(call, 0);
@@ -231,7 +234,7 @@ static int take_progress(const struct ym_call *call, cJSON *state, const struct 
     if (is_fatal(rep->status))
         return a1111_fail(call, state, rep, e);
     put_text(state, "flavour", rep->status == 200 ? "webui" : "sdapi");
-    if (strncmp(task, ours, strlen(ours)) == 0)
+    if (strncmp(task, ours, strlen(ours)) == 0 && call->waited.ms < LEFT_OVER_MS)
         cJSON_AddTrueToObject(state, "left_over");
     return 0;
 }
@@ -242,10 +245,10 @@ static bool need_interrupt(const struct ym_call *call, const cJSON *state)
     return ym_json_bool(state, "left_over", false);
 }
 
-static int take_nothing(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_err *e)
+static int take_interrupted(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_err *e)
 {
     (void)call, (void)state, (void)rep, (void)e;
-    return 0;
+    return LOOK_ANEW;
 }
 
 static void base_settle(cJSON *state, const char *model)
@@ -384,7 +387,7 @@ static const struct look {
 } looks[] = {
     {"GET", "/sdcpp/v1/capabilities", need_always, take_capabilities},
     {"GET", "/sdapi/v1/progress?skip_current_image=true", need_always, take_progress},
-    {"POST", "/sdapi/v1/interrupt", need_interrupt, take_nothing},
+    {"POST", "/sdapi/v1/interrupt", need_interrupt, take_interrupted},
     {"GET", "/sdapi/v1/options", need_options, take_options},
     {"GET", "/sdapi/v1/sd-models", need_models, take_models},
     {"GET", "/sdapi/v1/samplers", need_samplers, take_samplers},
@@ -401,7 +404,12 @@ int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *
     if (rep && rep->tag >= A1111_TAG_LOOK && rep->tag < A1111_TAG_LOOK + YM_COUNT(looks)) {
         i = rep->tag - A1111_TAG_LOOK;
         int r = looks[i++].take(call, state, rep, e);
-        if (r < 0)
+        if (r == LOOK_ANEW) {
+            n->what = YM_NEXT_WAIT;
+            n->wait = YM_SEC(1);
+            snprintf(n->detail, sizeof n->detail, "stops what the server still makes of an earlier try");
+        }
+        if (r != 0)
             return r;
     }
     while (i < YM_COUNT(looks) && !looks[i].needed(call, state))
