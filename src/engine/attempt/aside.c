@@ -106,9 +106,7 @@ void aside_begin(struct ym_engine *e, struct run *run, enum aside_what what)
 
 void aside_reply(struct ym_engine *e, struct run *run, struct ym_reply *rep, const struct received *media, unsigned nmedia)
 {
-    struct ym_staged staged[RECEIVE_MEDIA];
-    for (unsigned i = 0; i < nmedia; i++)
-        staged[i] = (struct ym_staged){media[i].whole.size, media[i].is_media ? media[i].mime : "", media[i].is_media};
+    YM_AUTOFREE struct ym_staged *staged = staged_show(media, nmedia);
     rep->media = staged;
     rep->nmedia = nmedia;
     rep->media_first = 0;

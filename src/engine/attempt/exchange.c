@@ -44,8 +44,11 @@ static struct exchange *exchange_new(struct ym_engine *e, struct run *run, struc
 /* ---- back on the engine's thread ---- */
 static void media_take(struct run *run, struct receive *rx)
 {
-    for (unsigned i = 0; i < rx->nmedia && run->nmedia < RECEIVE_MEDIA; i++)
-        run->media[run->nmedia++] = rx->media[i];
+    for (unsigned i = 0; i < rx->nmedia; i++)
+        if (run->nmedia < RECEIVE_MEDIA)
+            received_add(&run->media, &run->nmedia, &run->media_room, &rx->media[i]);
+        else if (rx->media[i].whole.name[0])
+            ym_staging_remove(rx->store, rx->media[i].whole.name);
     rx->nmedia = 0;
 }
 
@@ -198,12 +201,12 @@ static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_er
         }
         bool ref = p->type == YM_PART_REF || p->type == YM_PART_REF_B64;
         bool b64 = p->type == YM_PART_REF_B64 || p->type == YM_PART_MEDIA_B64;
-        ym_assert(x->rx.nfds < YM_COUNT(x->rx.fds) && p->index < (ref ? run->req.nrefs : run->nmedia));
+        ym_assert(p->index < (ref ? run->req.nrefs : run->nmedia));
         int fd = ref ? ref_open(run->e->p.store, &run->req.refs[p->index], err)
                      : media_open(run->e->p.store, &run->media[p->index]);
         if (fd < 0)
             return fd;
-        x->rx.fds[x->rx.nfds++] = fd;
+        receive_keep_fd(&x->rx, fd);
         pieces[i] = (struct ym_piece){.type = b64 ? YM_PIECE_FILE_B64 : YM_PIECE_FILE, .fd = fd,
                                       .size = ref ? run->req.refs[p->index].size : run->media[p->index].whole.size};
     }
@@ -341,14 +344,14 @@ static void work_run(void *owner, struct ym_msg *m)
     int r = 0;
     for (unsigned i = 0; i < YM_COUNT(out.ref_fds); i++)
         out.ref_fds[i] = -1;
-    for (unsigned i = 0; i < run->req.nrefs && i < YM_COUNT(x->rx.fds) && r == 0; i++) {
+    for (unsigned i = 0; i < run->req.nrefs && i < YM_COUNT(out.ref_fds) && r == 0; i++) {
         if (run->req.refs[i].is_url)
             continue;
         int fd = ref_open(run->e->p.store, &run->req.refs[i], &x->prepare);
         if (fd < 0)
             r = fd;
         else
-            x->rx.fds[x->rx.nfds++] = out.ref_fds[i] = fd;
+            receive_keep_fd(&x->rx, out.ref_fds[i] = fd);
     }
     if (r == 0)
         r = x->asked->nx.work(&x->call, &out, &x->prepare);

@@ -8,21 +8,37 @@
 #define TEXT_MOST ((size_t)1 << 20) /* of one string that a driver wants kept */
 #define WORDS_MAX 512
 
+/* ---- lists ---- */
+void received_add(struct received **list, unsigned *n, unsigned *room, const struct received *m)
+{
+    if (*n == *room) {
+        *room = *room ? 2 * *room : 2;
+        *list = ym_realloc(*list, *room * sizeof(**list));
+    }
+    (*list)[(*n)++] = *m;
+}
+
+void receive_keep_fd(struct receive *r, int fd)
+{
+    r->fds = ym_realloc(r->fds, (r->nfds + 1) * sizeof(*r->fds));
+    r->fds[r->nfds++] = fd;
+}
+
 /* ---- staging files ---- */
 int receive_begin(struct receive *r, unsigned index, int64_t expect, struct ym_err *e)
 {
     if (index != r->nmedia || index >= RECEIVE_MEDIA)
         return ym_fail(e, YM_EMPTY, E2BIG, "The answer holds more than %d media files.", RECEIVE_MEDIA);
-    struct received *m = &r->media[index];
-    snprintf(m->name, sizeof(m->name), "%s.%u", r->prefix, r->base + index);
-    int rc = ym_staging_new(r->store, m->name, expect, &m->st, e);
+    struct received m = {.st = NULL};
+    snprintf(m.name, sizeof(m.name), "%s.%u", r->prefix, r->base + index);
+    int rc = ym_staging_new(r->store, m.name, expect, &m.st, e);
     if (rc == -ENOSPC) { /* already paid for: the reserve is for this */
         *e = (struct ym_err){.cls = YM_OK};
         ym_ballast_drop(r->store);
-        rc = ym_staging_new(r->store, m->name, 0, &m->st, e);
+        rc = ym_staging_new(r->store, m.name, 0, &m.st, e);
     }
     if (rc == 0)
-        r->nmedia++;
+        received_add(&r->media, &r->nmedia, &r->room, &m);
     return rc;
 }
 
@@ -72,8 +88,10 @@ void receive_fini(struct receive *r)
 {
     for (unsigned i = 0; i < r->nmedia; i++)
         ym_staging_drop(r->media[i].st);
+    free(r->media);
     for (unsigned i = 0; i < r->nfds; i++)
         close(r->fds[i]);
+    free(r->fds);
     for (char **h = r->headers; h && *h; h++)
         free(*h);
     free(r->headers);
@@ -103,7 +121,7 @@ int receive_head(void *ctx, const struct ym_head *h)
         return receive_begin(r, 0, h->length > 0 ? h->length : 0, &r->err);
     static const struct ym_sieve_sink sink = {sink_begin, sink_data, sink_end, NULL};
     size_t keep = r->http->keep_text < TEXT_MOST ? r->http->keep_text : TEXT_MOST;
-    struct ym_sieve_spec spec = {.media_keys = r->http->media_keys, .long_string = keep,
+    struct ym_sieve_spec spec = {.media_keys = r->http->media_keys, .long_string = keep, .max_media = RECEIVE_MEDIA,
                                  .max_document = keep ? (4 << 20) : 0};
     struct ym_sieve_sink mine = sink;
     mine.ctx = r;

@@ -8,7 +8,7 @@
 #include <ymago/net.h>
 #include <ymago/store.h>
 
-#define RECEIVE_MEDIA 16
+#define RECEIVE_MEDIA 256 /* of one attempt: a gathered carrier brings those of all its members */
 
 struct received { /* one media file of a reply */
     char name[80];               /* in staging, without suffix */
@@ -28,14 +28,16 @@ struct receive {
     char **headers;              /* NULL-terminated copy */
     struct ym_sieve *sieve;      /* JSON replies with media */
     struct ym_buf text;          /* other replies, and what error words are taken from */
-    struct received media[RECEIVE_MEDIA];
-    unsigned nmedia;
+    struct received *media;      /* grows: most replies bring one */
+    unsigned nmedia, room;
     struct ym_net_result result; /* valid once done */
     struct ym_err err;           /* ours, of storing or sifting; YM_OK = none */
     cJSON *json;
-    int fds[32];                 /* of request pieces, closed with the reply */
+    int *fds;                    /* of request pieces, closed with the reply */
     unsigned nfds;
 };
+/* Appends; the list doubles. */
+void received_add(struct received **list, unsigned *n, unsigned *room, const struct received *m);
 
 void receive_init(struct receive *r, const struct ym_store *s, const char *job, int attempt, unsigned base,
                   const struct ym_http *http);
@@ -50,5 +52,6 @@ int receive_write(struct receive *r, unsigned index, const void *data, size_t le
  * the last file first (a crash in between leaves the final picture, not a draft). Sets r->err. */
 void receive_finish(struct receive *r);
 void receive_discard(struct receive *r); /* removes all its media files */
+void receive_keep_fd(struct receive *r, int fd); /* takes it */
 
 #endif

@@ -53,6 +53,7 @@ static void run_free(struct run *run)
     asked_unref(run->now);
     asked_unref(run->aside);
     free(run->workflow);
+    free(run->media);
     free(run);
 }
 
@@ -190,12 +191,14 @@ static void state_keep(struct ym_engine *e, struct run *run, const struct ym_nex
     }
 }
 
-void staged_show(const struct run *run, struct ym_staged staged[static RECEIVE_MEDIA])
+struct ym_staged *staged_show(const struct received *media, unsigned nmedia)
 {
-    for (unsigned i = 0; i < run->nmedia; i++)
-        staged[i] = (struct ym_staged){.size = run->media[i].whole.size,
-                                       .mime = run->media[i].is_media ? run->media[i].mime : "",
-                                       .is_media = run->media[i].is_media};
+    struct ym_staged *staged = ym_alloc_array(nmedia + 1u, sizeof(*staged));
+    for (unsigned i = 0; i < nmedia; i++)
+        staged[i] = (struct ym_staged){.size = media[i].whole.size,
+                                       .mime = media[i].is_media ? media[i].mime : "",
+                                       .is_media = media[i].is_media};
+    return staged;
 }
 
 /* Past the soft limit a job is looked at every few minutes only. */
@@ -308,12 +311,11 @@ static void look_again(struct ym_engine *e, struct run *run, const struct ym_err
 void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep)
 {
     struct ym_err err = {.cls = YM_OK};
-    struct ym_staged staged[RECEIVE_MEDIA];
+    YM_AUTOFREE struct ym_staged *staged = staged_show(run->media, run->nmedia);
     struct ym_call call;
     struct asked *next = asked_new();
     run_call(run, &call);
     if (rep) {
-        staged_show(run, staged);
         rep->media = staged;
         rep->nmedia = run->nmedia;
         run->looks = 0;

@@ -32,8 +32,8 @@ struct run {
     struct asked *now;           /* what is being carried out; NULL = nothing */
     unsigned inflight;           /* exchanges, works and tasks under way */
     unsigned named;              /* numbers of staging files given out */
-    struct received media[RECEIVE_MEDIA];
-    unsigned nmedia;             /* complete, of this attempt */
+    struct received *media;      /* complete, of this attempt */
+    unsigned nmedia, media_room;
     bool waiting, ended;
     bool off_wire;               /* its reply has arrived: the lane has sent the next already */
     ym_mono wake;
@@ -68,7 +68,8 @@ void run_finish(struct ym_engine *e, struct run *run);
 /* exchange.c: carried out after this round's commit. a is referenced. */
 void exchange_all(struct ym_engine *e, struct run *run, struct asked *a);
 void work_start(struct ym_engine *e, struct run *run);
-void staged_show(const struct run *run, struct ym_staged staged[static RECEIVE_MEDIA]);
+/* What a driver sees of them. Caller frees. */
+struct ym_staged *staged_show(const struct received *media, unsigned nmedia);
 /* Reads the template that the request names. On a worker. */
 int workflow_read(const struct ym_store *s, const struct ym_ref *ref, char **ret, size_t *ret_len, struct ym_err *e);
 
