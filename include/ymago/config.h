@@ -43,6 +43,7 @@ struct ym_provider_conf { /* [providers.NAME], borrowed */
     int rate_limit, concurrency, daily_limit; /* -1 = not set; 0 = none */
     int timeout_seconds;           /* -1 = not set: as the driver says */
     int retry_attempts;            /* 5 */
+    int gather_seconds;            /* 60: of `tier: batch` */
 };
 void ym_config_provider(const struct ym_config *c, const char *name, struct ym_provider_conf *ret);
 struct ym_model_conf { /* [models."NAME"], borrowed; negative = not set */

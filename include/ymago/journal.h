@@ -48,7 +48,8 @@ struct ym_job_row {
     char *request;              /* ym_request_pack */
     struct ym_digest h;         /* request hash; zero = none (the text did not parse) */
     int64_t variation;
-    char *lane;                 /* "provider/model": what limits and concurrency are counted by */
+    char *lane;                 /* "provider/model": what limits and concurrency are counted by; of the batch tier
+                                 * "provider/model#batch" */
     char *folder;               /* of the first name, for budgets and sidecars */
     char *origin;               /* "file" or "cli" */
     int priority;               /* higher first */
@@ -92,6 +93,9 @@ int ym_job_update(struct ym_journal *j, const struct ym_job_row *r, struct ym_er
  * (descending), run_at, id. -ENOENT. A partial index keeps it cheap among a million rows. All jobs of
  * a lane have one provider. */
 int ym_job_next(struct ym_journal *j, const char *lane, ym_wall now, struct ym_job_row *ret);
+/* How many ym_job_next could give one after the other, `most` at most; *ret_oldest (when 0 or more): the
+ * earliest run_at of the lane. */
+int64_t ym_job_ready(struct ym_journal *j, const char *lane, ym_wall now, int64_t most, ym_wall *ret_oldest);
 /* Lanes with queued jobs: fn gets the lane, how many are queued (also blocked ones and those in an open
  * bulk), and the earliest run_at of those that may run (INT64_MAX ms when none may). */
 int ym_job_lanes(struct ym_journal *j, void (*fn)(void *ctx, const char *lane, int64_t n, ym_wall earliest), void *ctx);
@@ -209,6 +213,7 @@ struct ym_attempt_row {
     int no;                     /* 1.. within the job */
     char *lane, *folder;
     bool pays;
+    bool rides;                 /* insert only: goes along in another attempt's request, which alone counts for limits */
     ym_wall reserved_at, sent_at, ended_at;
     ym_money reserved, actual;  /* actual: valid once settled */
     enum { YM_ATT_OPEN, YM_ATT_SETTLED, YM_ATT_RELEASED, YM_ATT_KEPT } status; /* kept: unknown outcome, counts as spent */

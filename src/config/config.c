@@ -234,6 +234,7 @@ void ym_config_provider(const struct ym_config *c, const char *name, struct ym_p
         .daily_limit = (int)named_number(c, "providers", name, "daily_limit", -1),
         .timeout_seconds = (int)named_number(c, "providers", name, "timeout_seconds", -1),
         .retry_attempts = (int)named_number(c, "providers", name, "retry_attempts", 5),
+        .gather_seconds = (int)named_number(c, "providers", name, "gather_seconds", 60),
     };
 }
 

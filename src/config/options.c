@@ -26,6 +26,7 @@ const struct opt opts[] = {
     { "providers.NAME.daily_limit", OPT_INT, 0, 1e7, NULL, NULL, "Paying requests per day; 0 is no limit.", false },
     { "providers.NAME.timeout_seconds", OPT_INT, 1, 86400, NULL, NULL, "Longest time that one request may take; when not set, what the provider needs: mostly 300.", false },
     { "providers.NAME.retry_attempts", OPT_INT, 0, 20, "5", NULL, "Tries of a request that failed without being billed.", false },
+    { "providers.NAME.gather_seconds", OPT_INT, 0, 86400, "60", NULL, "How long requests of `tier: batch` wait for others to be sent together.", false },
 
     { "models.NAME.provider", OPT_STR, 0, 0, NULL, NULL, "Provider that serves the model.", false },
     { "models.NAME.fallback", OPT_STR, 0, 0, NULL, NULL, "Model to use when this one is gone.", false },

@@ -80,6 +80,39 @@ static int lane_earliest(struct ym_journal *j, const char *lane, ym_wall *ret)
     return blocked || r == -ENOENT ? 0 : r;
 }
 
+static int64_t ready_of(struct ym_journal *j, const char *lane, int64_t priority, ym_wall now,
+                        int64_t most)
+{
+    int64_t n;
+    CUR struct cur c = cur_begin(j, Q_JOB_READY, NULL);
+    bind_text(&c, lane);
+    bind_i64(&c, priority);
+    bind_i64(&c, now.ms);
+    bind_i64(&c, most);
+    int r = cur_number(&c, &n);
+    return r < 0 ? r : n;
+}
+
+int64_t ym_job_ready(struct ym_journal *j, const char *lane, ym_wall now, int64_t most,
+                     ym_wall *ret_oldest)
+{
+    int64_t priority = INT64_MAX, n = 0, more, at = INT64_MAX;
+    bool blocked = false;
+    int r;
+    while ((r = priority_below(j, lane, priority, &priority)) == 0) {
+        if ((r = earliest_of(j, lane, priority, &at, &blocked)) < 0)
+            return r;
+        if (blocked)
+            return 0;
+        more = n < most ? ready_of(j, lane, priority, now, most - n) : 0;
+        if (more < 0)
+            return more;
+        n += more;
+    }
+    ret_oldest->ms = at;
+    return r == -ENOENT ? n : r;
+}
+
 int ym_job_lanes(struct ym_journal *j,
                  void (*fn)(void *ctx, const char *lane, int64_t n, ym_wall earliest), void *ctx)
 {

@@ -91,6 +91,7 @@ static int attempt_insert(struct ym_journal *j, const struct ym_attempt_row *r, 
     bind_text(&c, r->folder);
     bind_text(&c, day);
     bind_i64(&c, r->pays);
+    bind_i64(&c, r->pays && !r->rides);
     bind_i64(&c, r->sent_at.ms ? r->sent_at.ms : r->reserved_at.ms);
     bind_i64(&c, r->reserved_at.ms);
     bind_i64(&c, r->sent_at.ms);

@@ -205,6 +205,32 @@ static void lanes(void **state)
     lanes_are(f, "p/m:1:never q/m:1:7");
 }
 
+static void ready_is(struct fixture *f, int64_t now, int64_t most, int64_t want, int64_t oldest)
+{
+    ym_wall at = {-1};
+    assert_int_equal(ym_job_ready(f->j, "p/m", (ym_wall){now}, most, &at), want);
+    assert_int_equal(at.ms, oldest);
+}
+
+static void how_many_are_ready(void **state)
+{
+    struct fixture *f = *state;
+    ready_is(f, 100, 9, 0, INT64_MAX);
+    add(f, JOB(1, .run_at = {50}));
+    add(f, JOB(2, .run_at = {20}, .priority = 1));
+    add(f, JOB(3, .run_at = {30}, .priority = 1));
+    add(f, JOB(4, .run_at = {1}, .bulk = cs("b")));
+    add(f, JOB(5, .run_at = {1}, .lane = cs("p/other")));
+    ready_is(f, 10, 9, 0, 20);
+    ready_is(f, 30, 9, 2, 20);
+    ready_is(f, 60, 9, 3, 20);
+    ready_is(f, 60, 2, 2, 20);
+    set(f, 2, YM_JOB_RESERVED);
+    ready_is(f, 60, 9, 2, 30);
+    OK(ym_job_block(f->j, "p"));
+    ready_is(f, 60, 9, 0, -1);
+}
+
 static void blocked_is(struct fixture *f, int n, bool want)
 {
     struct ym_job_row r;
@@ -396,6 +422,7 @@ int main(void)
         T(texts_are_bytes),
         T(claim_order),
         T(lanes),
+        T(how_many_are_ready),
         T(block),
         T(positions),
         T(lists),

@@ -238,6 +238,20 @@ static void send_times(void **state)
     assert_int_equal(ym_attempt_count_since(f->j, "p/m", (ym_wall){0}), 2);
 }
 
+/* What goes along in another's request costs, but is no request of its own. */
+static void riders_are_not_counted(void **state)
+{
+    struct fixture *f = *state;
+    reserve(f, 1, "p/m", NULL, 10, 1, NULL);
+    struct ym_attempt_row r = {.job = id_of(2), .lane = cs("p/m"), .pays = true, .rides = true,
+                               .reserved_at = {20}, .reserved = {5}};
+    OK(ym_attempt_reserve(f->j, &r, &f->e));
+    TIMES(0, "10");
+    assert_int_equal(spend(f, "1970", "p/m", NULL, false), 6);
+    OK(ended_as(f, r.id, YM_ATT_KEPT, YM_LOST));
+    TIMES(0, "10");
+}
+
 static void unknown_sum(void **state)
 {
     struct fixture *f = *state;
@@ -306,7 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(attempt_comes_back), T(spend_follows_attempts),
         T(spend_rows),         T(approvals_pay),
-        T(absurd_amounts),     T(send_times),
+        T(absurd_amounts),     T(send_times), T(riders_are_not_counted),
         T(unknown_sum),        T(holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

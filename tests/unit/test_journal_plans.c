@@ -25,6 +25,7 @@ static const struct {
 } wanted[] = {
     {Q_TALLY_STATES, "some rows a lane"},
     {Q_TALLY_QUEUED, "some rows a lane"},
+    {Q_JOB_READY, "no more than its limit"},
     {Q_SLOT_LANDING, "only what lands now is in this index"},
     {Q_HOLD_EACH, "holds are few"},
     {Q_JOB_EACH_BULK_ANY, "only open bulks are in this index"},
@@ -84,6 +85,7 @@ static void claims_among_many(void **state)
     fill(f, 200000);
     uses(f, Q_JOB_NEXT, "USING INDEX job_ready (lane=? AND priority=? AND run_at<?)");
     uses(f, Q_JOB_PRIORITY, "USING INDEX job_ready (lane=? AND priority<?)");
+    uses(f, Q_JOB_READY, "job_ready (lane=? AND priority=? AND run_at<?)");
     uses(f, Q_JOB_EARLIEST, "USING INDEX job_ready (lane=? AND priority=?)");
     uses(f, Q_JOB_EACH_STATE, "USING INDEX job_state (state=?)");
     uses(f, Q_JOB_RECENT, "USING INDEX job_state (state=?)");
