@@ -32,6 +32,7 @@ struct placing { /* a task under way, or a job that waits for one of the same pr
     size_t nspots;
     struct copies copies;
     bool running, again;
+    bool over;           /* its task has reported; else it is freed with the engine */
     ym_mono not_before;  /* the disk was full, or the place refused */
     int refused;         /* times that a place refused for another reason than space */
     int object_r;        /* bytes put under their digest instead of (or before) a place */
@@ -279,6 +280,7 @@ static void place_later(struct ym_engine *e, struct placing *p, ym_dur in)
 static void place_done(struct ym_engine *e, void *ctx)
 {
     struct placing *p = ctx;
+    p->over = true;
     bool full = out_of_space(p->object_r), failed = p->object_r < 0 && !p->gone, refused = false;
     p->running = false;
     for (size_t i = 0; i < p->nspots; i++) {
@@ -307,7 +309,9 @@ static void place_done(struct ym_engine *e, void *ctx)
 
 static void place_task_free(void *ctx)
 {
-    placing_free(ctx);
+    struct placing *p = ctx;
+    if (p->over) /* else the engine ended before it could report: it is in its list still */
+        placing_free(p);
 }
 
 static const struct task_ops place_ops = {place_work, place_done, place_task_free};
