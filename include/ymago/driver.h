@@ -197,12 +197,14 @@ int ym_reply_fail(const struct ym_call *call, const struct ym_reply *rep, const 
 void ym_err_words(struct ym_err *e, const char *words);
 
 /* Half-price tiers: many jobs into one carrier request at the provider. The carrier is called with the
- * request of its first member; member i's own call is members[i]. */
+ * request of its first member; member i's own call is members[i]. Members keep their places for the life of
+ * the carrier, also over a restart; one that ended before it has a job_id of "" and its item is ignored. */
 struct ym_gather {
     unsigned max_jobs;
+    int64_t max_bytes;                /* of all members' references together; 0 = no limit. One alone always goes */
     /* Refuses what cannot go into a batch. Pure. */
     int (*check)(const struct ym_call *call, struct ym_err *e);
-    double price_factor;              /* 0.5 = half of price() */
+    double price_factor;              /* 0.5 = half of price(); costs in items are what is billed */
     /* Like step(); DONE gives an item for every member, matched by its key, never by order. */
     int (*step)(const struct ym_call *call, const struct ym_call *members, unsigned n, cJSON **state,
                 const struct ym_reply *rep, struct ym_next *ret_next, struct ym_err *e);

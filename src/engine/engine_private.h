@@ -28,7 +28,10 @@ struct act { /* what is done once the round is committed */
 struct lane { /* "provider/model": what is limited and counted together */
     struct lane *next;
     char *name, *provider;
-    const struct ym_driver *driver; /* NULL: no such driver in this program any more */
+    const struct ym_driver *driver; /* NULL: no such driver in this program any more, or it gathers no more */
+    struct lane *of;      /* whose rate and daily limits count: of "P/M#batch" it is "P/M", else itself */
+    bool gathers;         /* its jobs are sent many in one request; see gather.c */
+    bool complete;        /* of these: a group is whole, nothing more is waited for */
     struct limit limit;
     int running;          /* requests on the wire, computations under way */
     int open;             /* attempts not ended: also those whose reply is being stored */
@@ -169,6 +172,18 @@ void lanes_load(struct ym_engine *e);
 void lanes_configure(struct ym_engine *e);
 void sched_queued(struct ym_engine *e, const struct ym_job_row *r); /* a job became claimable */
 void sched_run(struct ym_engine *e);
+/* A group to which this job belongs is whole: its lane waits for no more of them. */
+void sched_complete(struct ym_engine *e, const struct ym_job_row *r);
+/* The next job of the lane that may be claimed: 1 and the row; 0: one was looked at and put off, held or
+ * adopted instead; -ENOENT. */
+int sched_next(struct ym_engine *e, struct lane *l, struct ym_job_row *ret);
+/* Its attempt and its money; the job is RESERVED. rides: in another one's request. */
+int64_t sched_reserve(struct ym_engine *e, struct lane *l, struct ym_job_row *r, bool rides, ym_money *ret_reserved);
+int64_t lane_sent_since(struct ym_engine *e, const struct lane *l, ym_wall since);
+
+/* ---- gather.c: lanes whose jobs go many at once ---- */
+bool gather_due(struct ym_engine *e, struct lane *l); /* false: waits for more; the time is set */
+bool gather_claim(struct ym_engine *e, struct lane *l); /* false: nothing to claim */
 void provider_block(struct ym_engine *e, const char *provider, const char *why);
 void provider_unblock_all(struct ym_engine *e);
 bool provider_is_blocked(const struct ym_engine *e, const char *provider);
@@ -198,6 +213,17 @@ void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_
 /* After a restart: an accepted job, or one of which nothing that costs had left. */
 void run_resume(struct ym_engine *e, struct ym_job_row *r);
 void run_cancel(struct ym_engine *e, const char *job);
+void run_wanted(struct ym_engine *e, const char *job); /* a name stands for it again */
+struct member_start { /* one job of a gathered request, claimed */
+    struct ym_job_row row;
+    int64_t attempt;
+    ym_money reserved;
+};
+void carrier_start(struct ym_engine *e, struct lane *l, const struct member_start *m, unsigned n);
+/* After a restart: the job joins the request that it was gathered into. In any order. */
+void carrier_rejoin(struct ym_engine *e, struct ym_job_row *r);
+/* What a member's row holds: in which request it is, at which place; with the driver's state, or NULL. */
+char *carrier_note(const char *carrier, int attempt, unsigned place, const char *state);
 void runs_tick(struct ym_engine *e);
 bool run_exists(const struct ym_engine *e, const char *job);
 int runs_count(const struct ym_engine *e);

@@ -73,6 +73,8 @@ static void bulk_free(struct ym_engine *e, struct ym_job_row *r)
 {
     str_set(&r->bulk, NULL);
     job_save(e, r);
+    if (r->state == YM_JOB_QUEUED)
+        sched_complete(e, r);
 }
 
 static void bulk_hold(struct ym_engine *e, struct ym_hold_row *h, const struct id_list *ids, const struct sum *s)

@@ -70,7 +70,7 @@ const char *budget_refuses(struct ym_engine *e, const struct ym_job_row *r, stru
     if (over(ym_spend(j, day, NULL, NULL, false), need, e->budget.daily))
         return refuse(err, "daily", "daily budget", e->budget.daily);
     ym_money model = limit_of(e->budget.models, r->model);
-    if (over(ym_spend(j, day, r->lane, NULL, false), need, model))
+    if (over(tier_model_spend(e, r, day), need, model))
         return refuse(err, "model", "daily budget of this model", model);
     return folder_refuses(e, r, day, need, err);
 }
@@ -270,6 +270,8 @@ int hold_approve(struct ym_engine *e, struct ym_hold_row *h, ym_money cap, struc
                 r.est = (struct ym_estimate){.low = {0}, .expected = cap, .high = cap};
             r.run_at = engine_wall(e);
             job_to(e, &r, JE_RELEASED);
+            if (strncmp(h->target, "bulk:", 5) == 0)
+                sched_complete(e, &r);
         }
         ym_job_row_fini(&r);
     }

@@ -7,6 +7,7 @@
 struct wholes {
     char **v;
     size_t n;
+    struct wholes *needed; /* of stored jobs: not yet placed */
 };
 
 static void whole_add(void *ctx, const char *name)
@@ -14,6 +15,13 @@ static void whole_add(void *ctx, const char *name)
     struct wholes *w = ctx;
     w->v = ym_realloc(w->v, (w->n + 1) * sizeof(*w->v));
     w->v[w->n++] = ym_strdup(name);
+}
+
+static void wholes_fini(struct wholes *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        free(w->v[i]);
+    free(w->v);
 }
 
 /* "ID.A.N.whole" of this job's last try with the highest N: the final picture of a complete answer. */
@@ -76,10 +84,13 @@ static void recover_reserved(struct ym_engine *e, struct ym_job_row *r, const st
     struct ym_err err;
     struct attempt_end_facts f = {0};
     if (!r->paying) { /* nothing that costs had left: it goes on from where it was */
-        run_resume(e, r);
+        if (r->carrier)
+            carrier_rejoin(e, r);
+        else
+            run_resume(e, r);
         return;
     }
-    const char *name = whole_of(w, r);
+    const char *name = r->carrier ? NULL : whole_of(w, r); /* what a carrier brought may be anybody's */
     if (name && adopt_whole(e, r, name))
         return;
     if (ym_attempt_open_of(e->p.journal, r->id.s, &a) == 0) {
@@ -110,12 +121,15 @@ static void each_of(struct ym_engine *e, enum ym_state s, const struct wholes *w
 static void recover_accepted(struct ym_engine *e, struct ym_job_row *r, const struct wholes *w)
 {
     (void)w;
-    run_resume(e, r);
+    if (r->carrier)
+        carrier_rejoin(e, r);
+    else
+        run_resume(e, r);
 }
 
 static void recover_stored(struct ym_engine *e, struct ym_job_row *r, const struct wholes *w)
 {
-    (void)w;
+    whole_add(w->needed, r->staged);
     place_job(e, r->id.s);
 }
 
@@ -160,6 +174,14 @@ static void leftover_free(void *ctx)
     free(l);
 }
 
+static bool is_needed(const struct wholes *w, const char *name)
+{
+    for (size_t i = 0; i < w->needed->n; i++)
+        if (strcmp(w->needed->v[i], name) == 0)
+            return true;
+    return false;
+}
+
 static void leftovers(struct ym_engine *e, const struct wholes *w)
 {
     static const struct task_ops ops = {leftover_work, leftover_done, leftover_free};
@@ -168,8 +190,7 @@ static void leftovers(struct ym_engine *e, const struct wholes *w)
         char id[YM_ID_LEN + 1];
         snprintf(id, sizeof(id), "%.*s", YM_ID_LEN, w->v[i]);
         bool known = ym_id_valid(id) && ym_job_get(e->p.journal, id, &r) == 0;
-        bool needed = known && r.state == YM_JOB_STORED && r.staged && strcmp(r.staged, w->v[i]) == 0;
-        if (needed) {
+        if (is_needed(w, w->v[i])) { /* maybe by another job than the one it is called after: see carrier.c */
             /* placed by recover_stored */
         } else if (!known || strstr(w->v[i], ".fetched.")) {
             ym_staging_remove(e->p.store, w->v[i]);
@@ -194,7 +215,7 @@ static void waiting_slots(struct ym_engine *e)
 
 int recover(struct ym_engine *e, struct ym_err *err)
 {
-    struct wholes w = {0};
+    struct wholes needed = {0}, w = {.needed = &needed};
     budget_load(e, true);
     int r = ym_job_count(e->p.journal, e->status.counts);
     if (r < 0)
@@ -215,9 +236,8 @@ int recover(struct ym_engine *e, struct ym_err *err)
     intake_recover(e);
     status_refresh(e);
     r = ym_journal_commit(e->p.journal, err);
-    for (size_t i = 0; i < w.n; i++)
-        free(w.v[i]);
-    free(w.v);
+    wholes_fini(&w);
+    wholes_fini(&needed);
     ym_ballast_keep(e->p.store);
     return r;
 }

@@ -4,6 +4,7 @@
 /* Below this much free space nothing new is bought: what comes back could not be kept. */
 #define STORE_LEAST (INT64_C(64) << 20)
 #define DEFAULT_CONCURRENCY 4
+#define CARRIERS 2 /* gathered requests of one model at once: each may be many jobs, and takes hours */
 /* Replies may be stored while the next are on the wire, but not without bound. */
 #define BACKLOG(concurrency) (4 * (concurrency) + 8)
 #define EDIT_LONGEST YM_SEC(60) /* nothing queued waits longer for an edit of its prompt to end */
@@ -14,26 +15,63 @@ static void lane_configure(struct ym_engine *e, struct lane *l)
     struct ym_model_conf mc;
     ym_config_provider(e->config, l->provider, &pc);
     int rate = pc.rate_limit >= 0 ? pc.rate_limit : (l->driver ? l->driver->rate_limit : 0);
-    if (ym_config_model(e->config, strchr(l->name, '/') + 1, &mc) && mc.rate_limit >= 0)
+    if (ym_config_model(e->config, strchr(l->of->name, '/') + 1, &mc) && mc.rate_limit >= 0)
         rate = mc.rate_limit;
     l->concurrency = pc.concurrency > 0 ? pc.concurrency : (l->driver ? l->driver->concurrency : 0);
     if (l->concurrency <= 0)
         l->concurrency = DEFAULT_CONCURRENCY;
+    if (l->gathers && l->concurrency > CARRIERS)
+        l->concurrency = CARRIERS;
     l->daily_limit = pc.daily_limit > 0 ? pc.daily_limit : 0;
     limit_set_rate(&l->limit, rate, engine_mono(e));
 }
 
-struct restoring {
-    struct lane *l;
-    ym_mono mono;
-    ym_wall wall;
+/* ---- what was sent in the last minute, before this program started ---- */
+struct sent {
+    int64_t *ms;
+    size_t n;
 };
 
-static void lane_restore(void *ctx, ym_wall sent)
+static void sent_add(void *ctx, ym_wall at)
 {
-    struct restoring *r = ctx;
-    int64_t ago = r->wall.ms - sent.ms;
-    limit_restore(&r->l->limit, (ym_mono){r->mono.ns - ago * 1000000}, r->mono);
+    struct sent *s = ctx;
+    s->ms = ym_realloc(s->ms, (s->n + 1) * sizeof(*s->ms));
+    s->ms[s->n++] = at.ms;
+}
+
+static int sent_compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The requests of both tiers are requests of the model. */
+static char *batch_name(const struct lane *l)
+{
+    return tier_lane(l->provider, strchr(l->name, '/') + 1, true);
+}
+
+static void lane_restore(struct ym_engine *e, struct lane *l)
+{
+    struct sent s = {0};
+    ym_mono mono = engine_mono(e);
+    ym_wall wall = engine_wall(e), since = {wall.ms - LIMIT_WINDOW_NS / 1000000};
+    YM_AUTOFREE char *batch = batch_name(l);
+    ym_attempt_times(e->p.journal, l->name, since, sent_add, &s);
+    ym_attempt_times(e->p.journal, batch, since, sent_add, &s);
+    if (s.n)
+        qsort(s.ms, s.n, sizeof(*s.ms), sent_compare);
+    for (size_t i = 0; i < s.n; i++)
+        limit_restore(&l->limit, (ym_mono){mono.ns - (wall.ms - s.ms[i]) * 1000000}, mono);
+    free(s.ms);
+}
+
+int64_t lane_sent_since(struct ym_engine *e, const struct lane *l, ym_wall since)
+{
+    YM_AUTOFREE char *batch = batch_name(l->of);
+    int64_t now = ym_attempt_count_since(e->p.journal, l->of->name, since);
+    int64_t more = ym_attempt_count_since(e->p.journal, batch, since);
+    return now == INT64_MAX || more == INT64_MAX ? INT64_MAX : now + more;
 }
 
 struct lane *lane_get(struct ym_engine *e, const char *name)
@@ -43,16 +81,23 @@ struct lane *lane_get(struct ym_engine *e, const char *name)
             return l;
     struct lane *l = ym_alloc(sizeof(*l));
     const char *slash = strchr(name, '/');
+    size_t len;
     ym_assert(slash);
     l->name = ym_strdup(name);
     l->provider = ym_strndup(name, (size_t)(slash - name));
     l->driver = driver_find(e, l->provider);
     l->earliest = (ym_wall){INT64_MAX};
+    l->gathers = tier_marked(name, &len);
+    l->of = l;
+    if (l->gathers) {
+        YM_AUTOFREE char *model = ym_strndup(name, len);
+        l->of = lane_get(e, model);
+        l->driver = l->driver && l->driver->gather ? l->driver : NULL;
+    }
     limit_init(&l->limit, 0, engine_mono(e));
     lane_configure(e, l);
-    struct restoring r = {.l = l, .mono = engine_mono(e), .wall = engine_wall(e)};
-    ym_attempt_times(e->p.journal, name, (ym_wall){r.wall.ms - LIMIT_WINDOW_NS / 1000000},
-                     lane_restore, &r);
+    if (!l->gathers)
+        lane_restore(e, l);
     if (provider_is_blocked(e, l->provider))
         l->state = LANE_BLOCKED;
     l->next = e->lanes;
@@ -156,7 +201,7 @@ static bool lane_day_full(struct ym_engine *e, struct lane *l)
         return false;
     ym_wall reset = ym_wall_next_midnight(engine_wall(e), l->driver->quota_offset_min);
     ym_wall since = {reset.ms - INT64_C(86400000)};
-    if (ym_attempt_count_since(e->p.journal, l->name, since) < l->daily_limit)
+    if (lane_sent_since(e, l, since) < l->daily_limit)
         return false;
     lane_park(e, l, reset, "the daily limit set for it is used up");
     return true;
@@ -196,10 +241,10 @@ static ym_dur lane_wait(struct ym_engine *e, struct lane *l)
     }
     if (lane_day_full(e, l))
         return ym_mono_until(now, l->wait_until);
-    return limit_wait(&l->limit, now);
+    return limit_wait(&l->of->limit, now);
 }
 
-static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
+int64_t sched_reserve(struct ym_engine *e, struct lane *l, struct ym_job_row *r, bool rides, ym_money *ret_reserved)
 {
     struct ym_err err;
     ym_wall now = engine_wall(e);
@@ -210,14 +255,22 @@ static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
     if (!r->started_at.ms)
         r->started_at = now;
     struct ym_attempt_row a = {.job = r->id, .no = r->tries_total, .lane = r->lane,
-                               .folder = r->folder, .pays = pays, .reserved_at = now,
+                               .folder = r->folder, .pays = pays, .rides = rides, .reserved_at = now,
                                .sent_at = now, .reserved = reserve, .hold_id = r->hold_id};
     engine_must(e, ym_attempt_reserve(e->p.journal, &a, &err), "reserving an attempt", &err);
     job_to(e, r, JE_CLAIMED);
+    *ret_reserved = reserve;
+    return a.id;
+}
+
+static void claim(struct ym_engine *e, struct lane *l, struct ym_job_row *r)
+{
+    ym_money reserved;
+    int64_t attempt = sched_reserve(e, l, r, false, &reserved);
     limit_take(&l->limit, engine_mono(e));
     l->running++;
     l->open++;
-    run_start(e, r, l, a.id, reserve);
+    run_start(e, r, l, attempt, reserved);
 }
 
 /* Its prompt is being saved, renamed or removed right now: what is meant is known in a moment, and
@@ -227,7 +280,10 @@ static bool put_off_for_edit(struct ym_engine *e, struct ym_job_row *r)
     struct slot_list l;
     bool edited = false;
     ym_wall now = engine_wall(e);
-    if (now.ms > r->queued_at.ms + EDIT_LONGEST.ms)
+    struct ym_provider_conf pc;
+    ym_config_provider(e->config, r->provider, &pc);
+    int64_t gathers = r->tier ? 1000 * (int64_t)pc.gather_seconds : 0; /* it has waited that long anyway */
+    if (now.ms > r->queued_at.ms + gathers + EDIT_LONGEST.ms)
         return false;
     slots_of_job(e, r->id.s, &l);
     for (size_t i = 0; i < l.n && !edited; i++)
@@ -240,14 +296,13 @@ static bool put_off_for_edit(struct ym_engine *e, struct ym_job_row *r)
     return edited;
 }
 
-/* Claims one job of the lane. False when there is none to claim now. */
-static bool lane_claim(struct ym_engine *e, struct lane *l)
+int sched_next(struct ym_engine *e, struct lane *l, struct ym_job_row *ret)
 {
     struct ym_job_row r;
     struct ym_err err;
     int got = ym_job_next(e->p.journal, l->name, engine_wall(e), &r);
     if (got == -ENOENT)
-        return false;
+        return got;
     engine_must(e, got, "the next job", NULL);
     const char *why;
     if (put_off_for_edit(e, &r)) {
@@ -257,8 +312,21 @@ static bool lane_claim(struct ym_engine *e, struct lane *l)
     } else if ((why = budget_refuses(e, &r, &err))) {
         hold_job(e, &r, JE_HOLD, why, &err);
     } else {
-        claim(e, l, &r);
+        *ret = r;
+        return 1;
     }
+    ym_job_row_fini(&r);
+    return 0;
+}
+
+/* Claims one job of the lane. False when there is none to claim now. */
+static bool lane_claim(struct ym_engine *e, struct lane *l)
+{
+    struct ym_job_row r;
+    int got = sched_next(e, l, &r);
+    if (got <= 0)
+        return got == 0;
+    claim(e, l, &r);
     ym_job_row_fini(&r);
     return true;
 }
@@ -281,7 +349,9 @@ static void lane_run(struct ym_engine *e, struct lane *l)
             engine_at(e, e->store_look);
             return;
         }
-        if (!lane_claim(e, l)) {
+        if (l->gathers && !gather_due(e, l))
+            return;
+        if (!(l->gathers ? gather_claim(e, l) : lane_claim(e, l))) {
             lanes_load(e); /* the next one is later: find out when */
             if (l->earliest.ms <= now.ms)
                 return;

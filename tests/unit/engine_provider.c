@@ -35,6 +35,22 @@ static void picture_make(const struct ym_request *q, struct ym_buf *b)
     chunk_add(b, "IEND", "", 0);
 }
 
+void rig_draw(const char *prompt, struct ym_buf *b)
+{
+    struct ym_request q = {.prompt = (char *)(uintptr_t)prompt};
+    ym_buf_init(b, 1 << 16);
+    picture_make(&q, b);
+}
+
+struct ym_digest rig_drawn(const char *prompt)
+{
+    struct ym_buf b;
+    rig_draw(prompt, &b);
+    struct ym_digest d = ym_digest_of(b.data, b.len);
+    ym_buf_fini(&b);
+    return d;
+}
+
 static int fake_fail(const struct play *p, struct ym_err *e)
 {
     int r = ym_fail(e, p->cls, EIO, "The fake provider says %s.", ym_class_name(p->cls));
@@ -221,6 +237,172 @@ static int fake_cancel(const struct ym_call *call, cJSON **state, const struct y
     return 0;
 }
 
+/* ---- the batch tier: orders live at the provider, by number; its keys are the members' places ---- */
+static struct play last_play(void)
+{
+    pthread_mutex_lock(&the_rig->lock);
+    struct play p = the_rig->plays[the_rig->played ? the_rig->played - 1 : 0];
+    pthread_mutex_unlock(&the_rig->lock);
+    return p;
+}
+
+static struct order *order_of(const struct ym_call *call)
+{
+    struct order *found = NULL;
+    pthread_mutex_lock(&the_rig->lock);
+    for (int i = 0; i < the_rig->norders; i++)
+        if (strcmp(the_rig->orders[i].job, call->job_id) == 0 && the_rig->orders[i].attempt == call->attempt)
+            found = &the_rig->orders[i];
+    pthread_mutex_unlock(&the_rig->lock);
+    return found;
+}
+
+static void order_new(const struct ym_call *call, const struct ym_call *members, unsigned n, const struct play *p)
+{
+    struct rig *r = the_rig;
+    pthread_mutex_lock(&r->lock);
+    ym_assert(r->norders < (int)YM_COUNT(r->orders) && n <= RIG_GATHER_MAX);
+    struct order *o = &r->orders[r->norders++];
+    *o = (struct order){.attempt = call->attempt, .n = n, .play = *p};
+    snprintf(o->job, sizeof(o->job), "%s", call->job_id);
+    for (unsigned i = 0; i < n; i++)
+        snprintf(o->texts[i], sizeof(o->texts[0]), "%.63s", members[i].req->prompt);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static int work_order(const struct ym_call *call, const struct ym_media_out *out, struct ym_err *e)
+{
+    const struct order *o = order_of(call);
+    int r = 0;
+    for (unsigned i = 0; i < o->n && r == 0; i++) {
+        struct ym_buf b;
+        rig_draw(o->texts[i], &b);
+        r = out->begin(out->ctx, i, (int64_t)b.len, e);
+        if (r == 0)
+            r = out->write(out->ctx, i, b.data, b.len, e);
+        if (r == 0)
+            r = out->end(out->ctx, i, e);
+        ym_buf_fini(&b);
+    }
+    return r;
+}
+
+/* A request with references of its members goes to nobody: only whether they can be opened is seen. */
+static bool send_refs(const struct ym_call *members, unsigned n, struct ym_next *next)
+{
+    struct ym_http *h = NULL;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < members[i].req->nrefs; k++) {
+            if (!h)
+                h = ym_next_send(next, 3, "POST", YM_PAYS, "http://127.0.0.1:1/");
+            ym_http_part(h, YM_PART_REF_B64, k);
+            h->parts[h->nparts - 1].member = i;
+        }
+    return h != NULL;
+}
+
+static int order_send(const struct ym_call *call, const struct ym_call *members, unsigned n, const struct play *p,
+                      struct ym_next *next, struct ym_err *e)
+{
+    if (send_refs(members, n, next))
+        return 0;
+    order_new(call, members, n, p);
+    if (p->what == PLAY_FAIL)
+        return fake_fail(p, e);
+    return next_work(next, p->what == PLAY_BREAK ? work_break : p->what == PLAY_GATE ? work_gate : work_picture);
+}
+
+static int order_begin(const struct ym_call *call, const struct ym_call *members, unsigned n, cJSON **state,
+                       struct ym_next *next, struct ym_err *e)
+{
+    cJSON *prepare = cJSON_GetObjectItemCaseSensitive(*state, "prepare");
+    struct play p = prepare ? last_play() : play_of(call->req);
+    if (!prepare && p.prepare) {
+        *state = cJSON_CreateObject();
+        prepare = cJSON_AddNumberToObject(*state, "prepare", p.prepare);
+    }
+    if (!prepare || prepare->valueint == 0)
+        return order_send(call, members, n, &p, next, e);
+    cJSON_SetIntValue(prepare, prepare->valueint - 1);
+    *next = (struct ym_next){.what = YM_NEXT_WAIT, .wait = YM_SEC(1), .progress = -1};
+    return 0;
+}
+
+static int order_look(const struct ym_call *call, cJSON *state, struct ym_next *next, struct ym_err *e)
+{
+    struct order *o = order_of(call);
+    cJSON *left = cJSON_GetObjectItemCaseSensitive(state, "left");
+    pthread_mutex_lock(&the_rig->lock);
+    the_rig->polled++;
+    pthread_mutex_unlock(&the_rig->lock);
+    if (o->play.poll_fails > 0) {
+        struct play p = o->play;
+        o->play.poll_fails--;
+        p.cls = p.poll_cls;
+        return fake_fail(&p, e);
+    }
+    *next = (struct ym_next){.what = YM_NEXT_WAIT, .wait = YM_SEC(1), .has_handle = true, .progress = 0.5, .detail = "half of it is done"};
+    if (left->valueint == 0) {
+        next->what = YM_NEXT_WORK;
+        next->work = work_order;
+        next->work_tag = 2;
+    } else if (left->valueint > 0) {
+        cJSON_SetIntValue(left, left->valueint - 1);
+    }
+    return 0;
+}
+
+/* The last one first: they are told apart by their place, not by their order. */
+static int order_done(const struct ym_call *call, const struct ym_reply *rep, struct ym_next *next)
+{
+    const struct order *o = order_of(call);
+    *next = (struct ym_next){.what = YM_NEXT_DONE, .progress = -1, .items = ym_alloc_array(o->n, sizeof(*next->items))};
+    for (unsigned i = o->n; i-- > 0;) {
+        bool special = o->play.item && strstr(o->texts[i], o->play.item);
+        if (special && o->play.item_cls == YM_OK)
+            continue;
+        struct ym_item *item = &next->items[next->nitems++];
+        *item = (struct ym_item){.member = i, .result = {.progress = -1, .nmedia = 1, .cost_known = true, .cost = {RIG_PRICE / 2}}};
+        item->result.media[0] = rep->media_first + i;
+        item->result.text = ym_asprintf("words about %s", o->texts[i]);
+        if (special) {
+            ym_fail(&item->err, o->play.item_cls, EIO, "The fake provider refuses this one.");
+            item->result.cost = (ym_money){0};
+        }
+    }
+    return 0;
+}
+
+static int gather_step(const struct ym_call *call, const struct ym_call *members, unsigned n, cJSON **state,
+                       const struct ym_reply *rep, struct ym_next *next, struct ym_err *e)
+{
+    the_rig->gaps = 0;
+    for (unsigned i = 0; i < n; i++)
+        the_rig->gaps += members[i].job_id[0] == 0;
+    if (rep && rep->tag == 2)
+        return order_done(call, rep, next);
+    if (!rep && cJSON_HasObjectItem(*state, "left"))
+        return order_look(call, *state, next, e);
+    if (!rep)
+        return order_begin(call, members, n, state, next, e);
+    struct order *o = order_of(call);
+    cJSON_Delete(*state);
+    *state = cJSON_CreateObject();
+    cJSON_AddNumberToObject(*state, "left", o->play.what == PLAY_HANDLE ? o->play.polls : 0);
+    *next = (struct ym_next){.what = YM_NEXT_WAIT, .wait = YM_SEC(1), .has_handle = true, .progress = -1,
+                             .provider_id = ym_strdup("fake-batch")};
+    return 0;
+}
+
+static int gather_check(const struct ym_call *call, struct ym_err *e)
+{
+    return strcmp(call->req->model, "odd") == 0 ? ym_fail(e, YM_INVALID, EINVAL, "odd goes into no batch.") : 0;
+}
+
+static const struct ym_gather fal_gather = {
+    .max_jobs = RIG_GATHER_MAX, .check = gather_check, .price_factor = 0.5, .step = gather_step, .cancel = fake_cancel,
+};
+
 static int fake_check(const struct ym_call *call, struct ym_err *e)
 {
     if (strstr(call->req->prompt, "impossible"))
@@ -246,12 +428,14 @@ static const struct ym_model fal_models[] = {
     {.id = "paint", .kinds = 1u << YM_IMAGE, .prices = PRICES(0.03), .max_refs = 4},
     {.id = "dear", .kinds = 1u << YM_IMAGE, .prices = PRICES(3), .max_refs = 4},
     {.id = "thirty-cents", .kinds = 1u << YM_IMAGE, .prices = PRICES(0.3), .max_refs = 4},
+    {.id = "words", .kinds = 1u << YM_TEXT, .prices = PRICES(0.03)},
     {.id = "odd", .kinds = 1u << YM_IMAGE, .prices = PRICES(-1), .max_refs = 4},
     {0},
 };
 static const struct ym_driver fal = {
     .name = "fal",
-    .kinds = 1u << YM_IMAGE,
+    .kinds = 1u << YM_IMAGE | 1u << YM_TEXT,
+    .gather = &fal_gather,
     .concurrency = 8,
     .models = fal_models,
     .default_model = {[YM_IMAGE] = "paint"},

@@ -28,7 +28,20 @@ struct play {
     enum ym_class poll_cls; /* HANDLE: what the first looks end with, poll_fails times */
     int poll_fails;
     bool cancel_fails, runs_on; /* HANDLE: how calling it off ends */
+    /* of a gathered request; `polls` as for HANDLE, 0 without it */
+    int prepare;                /* so many seconds of what costs nothing before it is sent */
+    const char *item;           /* items whose text holds this word ... */
+    enum ym_class item_cls;     /* ... end so; YM_OK: there is none */
 };
+
+struct order { /* a gathered request, as the provider remembers it */
+    char job[YM_ID_LEN + 1];
+    int attempt;
+    unsigned n;
+    struct play play;
+    char texts[8][64];
+};
+#define RIG_GATHER_MAX 5
 
 struct rig {
     struct fixture base; /* .dir, .s */
@@ -49,6 +62,9 @@ struct rig {
     int gated;  /* waiting at the gate */
     int cancelled; /* calls to call it off */
     bool gate_open, dying;
+    struct order orders[32]; /* of the batch tier: each is one of `sent` */
+    int norders;
+    int gaps;                /* members of the last step that had ended before a restart */
     char prompts[512][64]; /* of each request sent, in order */
     int64_t sent_at[512];  /* mono ns */
 };
@@ -63,7 +79,8 @@ void rig_kill(struct rig *r);    /* as kill -9: what runs is lost, the journal s
 void rig_restart(struct rig *r); /* kill and start */
 void rig_play(struct rig *r, struct play p); /* what the next request without one meets */
 void rig_gate(struct rig *r, bool open);
-/* fal (paid: paint, thirty-cents, dear; odd has no price), openai (wants a key), sketch (free). */
+/* fal (paid: paint, thirty-cents, dear, the texts of words; odd has no price; has the batch tier for up to
+ * RIG_GATHER_MAX), openai (wants a key), sketch (free). */
 const struct ym_driver *const *rig_drivers(struct rig *r);
 
 /* ---- time ---- */
@@ -102,6 +119,8 @@ bool rig_has(struct rig *r, const char *path);
 char *rig_text(struct rig *r, const char *path); /* NULL when it is not there; caller frees */
 /* A whole picture lies there; its digest. */
 struct ym_digest rig_picture(struct rig *r, const char *path);
+void rig_draw(const char *prompt, struct ym_buf *b); /* what the fake provider draws for it; caller's b is fini'd */
+struct ym_digest rig_drawn(const char *prompt);      /* its digest */
 bool rig_has_object(struct rig *r, const struct ym_digest *b2);
 int rig_notes(struct rig *r, const char *folder, const char *part); /* names with that part */
 

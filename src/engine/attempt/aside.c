@@ -12,6 +12,8 @@ static int aside_call(struct run *run, struct ym_reply *rep, struct ym_next *ret
 {
     struct ym_call call;
     run_call(run, &call);
+    if (run->aside_what == ASIDE_CANCEL && run->members)
+        return run->driver->gather->cancel(&call, &run->state, rep, ret, err);
     if (run->aside_what == ASIDE_CANCEL)
         return run->driver->cancel(&call, &run->state, rep, ret, err);
     return run->driver->progress(&call, run->state, rep, ret, err);
@@ -25,16 +27,10 @@ static void aside_over(struct run *run)
 }
 
 /* ---- calling it off ---- */
-static void cancel_done(struct ym_engine *e, struct run *run, const struct ym_next *nx)
+void run_called_off(struct ym_engine *e, struct run *run, bool known, ym_money cost)
 {
     struct ym_err err;
     char m[32];
-    bool known = nx->cost_known;
-    if (nx->runs_on) {
-        live_set(e, &run->row.id, -1, "could not be stopped any more; its result will be kept in history");
-        return;
-    }
-    ym_money cost = known ? nx->cost : (ym_money){0};
     if (run->driver->is_free || (known && cost.micro_usd == 0))
         ym_fail(&err, YM_CANCELLED, ECANCELED, "Cancelled at the provider; nothing was billed.");
     else if (known)
@@ -47,6 +43,16 @@ static void cancel_done(struct ym_engine *e, struct run *run, const struct ym_ne
     run->now->nx.cost_known = known || run->driver->is_free;
     run->now->nx.cost = cost;
     run_fail(e, run, &err);
+}
+
+static void cancel_done(struct ym_engine *e, struct run *run, const struct ym_next *nx)
+{
+    if (nx->runs_on)
+        run_live(e, run, -1, run->members ? "" : "could not be stopped any more; its result will be kept in history");
+    else if (run->members)
+        carrier_called_off(e, run, nx);
+    else
+        run_called_off(e, run, nx->cost_known, nx->cost_known ? nx->cost : (ym_money){0});
 }
 
 /* ---- looking ---- */

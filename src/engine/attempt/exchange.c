@@ -13,6 +13,7 @@ struct exchange {
     struct ym_secret *basic;     /* "user:password" in base64; owned */
     struct ym_call call;         /* for work */
     struct ym_err prepare;       /* opening the references failed */
+    int place;                   /* whose, in a carrier; -1 = no member's */
 };
 
 static void exchange_free(struct exchange *x)
@@ -34,6 +35,7 @@ static struct exchange *exchange_new(struct ym_engine *e, struct run *run, struc
     x->run = run;
     x->asked = a;
     x->http = h;
+    x->place = -1;
     a->refs++;
     receive_init(&x->rx, e->p.store, run->row.id.s, run->row.tries_total, run->named, h);
     run->named += RECEIVE_MEDIA;
@@ -95,7 +97,7 @@ static void exchange_back(void *owner, struct ym_msg *m)
         receive_discard(&x->rx);
         if (aside)
             aside_failed(e, run, &err);
-        else
+        else if (!run->members || !carrier_refused(e, run, x->place, &err))
             run_exchange_failed(e, run, x->http ? x->http->effect : YM_PAYS, &err);
     } else {
         exchange_reply(e, x);
@@ -189,6 +191,56 @@ static int media_open(const struct ym_store *s, const struct received *m)
     return openat(s->staging_fd, m->whole.name, O_RDONLY | O_CLOEXEC);
 }
 
+/* The reference that a part names: of the request, or of one member's. */
+static const struct ym_ref *part_ref(const struct run *run, const struct ym_part *p)
+{
+    const struct ym_request *q = &run->req;
+    if (run->members) {
+        ym_assert(p->member < run->members->n && run->members->v[p->member]);
+        q = &run->members->v[p->member]->req;
+    }
+    ym_assert(p->index < q->nrefs);
+    return &q->refs[p->index];
+}
+
+/* One that an earlier piece of this request has open: members often share them. */
+static int ref_shared(const struct exchange *x, const struct ym_piece *pieces, unsigned n, const struct ym_ref *ref)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct ym_part *p = &x->http->parts[i];
+        if (p->type != YM_PART_REF && p->type != YM_PART_REF_B64)
+            continue;
+        const struct ym_ref *other = part_ref(x->run, p);
+        if (strcmp(other->path, ref->path) == 0 && ym_digest_eq(&other->b2, &ref->b2))
+            return pieces[i].fd;
+    }
+    return -1;
+}
+
+static int part_open(struct exchange *x, const struct ym_piece *pieces, unsigned at, struct ym_err *err)
+{
+    struct run *run = x->run;
+    const struct ym_part *p = &x->http->parts[at];
+    int fd;
+    if (p->type == YM_PART_REF || p->type == YM_PART_REF_B64) {
+        const struct ym_ref *ref = part_ref(run, p);
+        int shared = ref_shared(x, pieces, at, ref);
+        if (shared >= 0)
+            return shared;
+        fd = ref_open(run->e->p.store, ref, err);
+        if (fd < 0 && run->members)
+            x->place = (int)p->member;
+    } else {
+        ym_assert(p->index < run->nmedia);
+        fd = media_open(run->e->p.store, &run->media[p->index]);
+        if (fd < 0)
+            return ym_fail(err, YM_LOCAL, errno, "A file on its way cannot be opened: %s.", strerror(errno));
+    }
+    if (fd >= 0)
+        receive_keep_fd(&x->rx, fd);
+    return fd;
+}
+
 /* Turns the driver's parts into pieces with open files. */
 static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_err *err)
 {
@@ -201,14 +253,11 @@ static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_er
         }
         bool ref = p->type == YM_PART_REF || p->type == YM_PART_REF_B64;
         bool b64 = p->type == YM_PART_REF_B64 || p->type == YM_PART_MEDIA_B64;
-        ym_assert(p->index < (ref ? run->req.nrefs : run->nmedia));
-        int fd = ref ? ref_open(run->e->p.store, &run->req.refs[p->index], err)
-                     : media_open(run->e->p.store, &run->media[p->index]);
+        int fd = part_open(x, pieces, i, err);
         if (fd < 0)
             return fd;
-        receive_keep_fd(&x->rx, fd);
         pieces[i] = (struct ym_piece){.type = b64 ? YM_PIECE_FILE_B64 : YM_PIECE_FILE, .fd = fd,
-                                      .size = ref ? run->req.refs[p->index].size : run->media[p->index].whole.size};
+                                      .size = ref ? part_ref(run, p)->size : run->media[p->index].whole.size};
     }
     return 0;
 }

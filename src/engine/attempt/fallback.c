@@ -52,7 +52,7 @@ static void tried_add(cJSON *all, const char *model, const struct ym_err *why)
 }
 
 /* Could this model serve the request? Then *req asks it. */
-static int model_try(struct ym_engine *e, struct ym_request *req, const char *name, struct ym_err *why)
+static int model_try(struct ym_engine *e, struct ym_request *req, bool batch, const char *name, struct ym_err *why)
 {
     const struct ym_driver *d;
     struct ym_model mem;
@@ -66,7 +66,8 @@ static int model_try(struct ym_engine *e, struct ym_request *req, const char *na
     str_set(&req->provider, d->name);
     str_set(&req->model, model);
     call_init(e, d, "", 1, req, &mem, &call);
-    return d->check(&call, why);
+    r = d->check(&call, why);
+    return r == 0 && batch ? tier_fits(d, &call, why) : r; /* asked to be cheap: not sent dear instead */
 }
 
 static void row_take(struct ym_engine *e, struct ym_job_row *r, const struct ym_request *req)
@@ -74,12 +75,12 @@ static void row_take(struct ym_engine *e, struct ym_job_row *r, const struct ym_
     str_set(&r->provider, req->provider);
     str_set(&r->model, req->model);
     free(r->lane);
-    r->lane = ym_asprintf("%s/%s", r->provider, r->model);
+    r->lane = tier_lane(r->provider, r->model, r->tier != NULL);
     r->h = ym_identity_request(req);
     r->blocked = false;
     r->attempts = r->empties = 0;
     r->run_at = engine_wall(e);
-    resolve_price(e, driver_find(e, r->provider), req, &r->est);
+    resolve_price(e, driver_find(e, r->provider), req, r->tier != NULL, &r->est);
     job_error_clear(r);
 }
 
@@ -114,7 +115,7 @@ bool fallback_take(struct ym_engine *e, struct ym_job_row *r, const struct ym_er
         cJSON *name = cJSON_DetachItemFromArray(left, 0);
         if (cJSON_GetArraySize(ym_json_get(all, "tried")) == 0)
             tried_add(all, from, why);
-        taken = cJSON_IsString(name) && model_try(e, &req, name->valuestring, &err) == 0;
+        taken = cJSON_IsString(name) && model_try(e, &req, r->tier != NULL, name->valuestring, &err) == 0;
         if (!taken && cJSON_IsString(name))
             tried_add(all, name->valuestring, &err);
         cJSON_Delete(name);

@@ -139,6 +139,7 @@ void attempt_failed(struct ym_engine *e, struct ym_job_row *r, struct lane *l,
     r->has_handle = false;
     r->paying = false;
     str_set(&r->driver_state, NULL);
+    str_set(&r->carrier, NULL);
     job_error_set(r, err);
     r->blocked = out.lane == RETRY_LANE_BLOCK;
     r->run_at = (ym_wall){engine_wall(e).ms + out.wait.ms};

@@ -26,7 +26,7 @@ void asked_unref(struct asked *a)
 }
 
 /* ---- life ---- */
-static struct run *run_new(struct ym_engine *e, struct ym_job_row *r, struct lane *l)
+struct run *run_new(struct ym_engine *e, struct ym_job_row *r, struct lane *l)
 {
     struct run *run = ym_alloc(sizeof(*run));
     struct ym_err err;
@@ -47,6 +47,7 @@ static struct run *run_new(struct ym_engine *e, struct ym_job_row *r, struct lan
 
 static void run_free(struct run *run)
 {
+    carrier_release(run);
     ym_job_row_fini(&run->row);
     ym_request_fini(&run->req);
     cJSON_Delete(run->state);
@@ -79,27 +80,38 @@ void run_end(struct ym_engine *e, struct run *run)
         return;
     run->ended = true;
     run_off_wire(run);
-    run->lane->open--;
+    if (!run->rides)
+        run->lane->open--;
     e->status_dirty = true;
 }
 
-void run_reap(struct ym_engine *e)
+/* What belongs to a member may be on its way as long as its carrier is there. */
+static bool reap(struct ym_engine *e)
 {
+    bool freed_carrier = false;
     for (struct run **p = &e->runs; *p;) {
         struct run *run = *p;
-        if (run->ended && run->inflight == 0) {
+        if (run->ended && run->inflight == 0 && !run->carrier) {
+            freed_carrier |= run->members != NULL;
             *p = run->next;
             run_free(run);
         } else {
             p = &run->next;
         }
     }
+    return freed_carrier;
+}
+
+void run_reap(struct ym_engine *e)
+{
+    while (reap(e))
+        ;
 }
 
 static struct run *run_find(const struct ym_engine *e, const char *job)
 {
     struct run *run = e->runs;
-    while (run && (run->ended || strcmp(run->row.id.s, job) != 0))
+    while (run && (run->ended || run->members || strcmp(run->row.id.s, job) != 0))
         run = run->next;
     return run;
 }
@@ -138,7 +150,8 @@ void runs_free(struct ym_engine *e)
 /* ---- steps ---- */
 void run_call(struct run *run, struct ym_call *ret)
 {
-    call_init(run->e, run->driver, run->row.id.s, run->row.tries_total, &run->req, &run->mem, ret);
+    struct run *of = run->members ? carrier_lead(run) : run; /* a carrier is called with its first member's request */
+    call_init(run->e, run->driver, run->row.id.s, run->row.tries_total, &of->req, &of->mem, ret);
     ret->waited = ym_mono_until(run->since, engine_mono(run->e));
     ret->workflow = run->workflow;
     ret->workflow_len = run->workflow_len;
@@ -162,7 +175,7 @@ static bool asks_to_pay(const struct run *run, const struct ym_next *nx)
 }
 
 /* SUBMITTING is known to this process only. */
-static void row_save(struct ym_engine *e, struct run *run)
+void run_row_save(struct ym_engine *e, struct run *run)
 {
     enum ym_state s = run->row.state;
     if (s == YM_JOB_SUBMITTING)
@@ -174,12 +187,15 @@ static void row_save(struct ym_engine *e, struct run *run)
 /* Writes the driver's state into the row; the commit of this round precedes what follows. */
 static void state_keep(struct ym_engine *e, struct run *run, const struct ym_next *nx)
 {
-    char *text = run->state ? ym_json_print(run->state, false) : NULL;
+    YM_AUTOFREE char *text = run->state ? ym_json_print(run->state, false) : NULL;
     bool paying = run->row.has_handle || nx->has_handle || nx->what == YM_NEXT_DONE ? run->row.paying : asks_to_pay(run, nx);
+    if (run->members) {
+        carrier_keep(e, run, nx, text, paying);
+        return;
+    }
     bool changed = paying != run->row.paying || (text != NULL) != (run->row.driver_state != NULL) ||
                    (text && strcmp(text, run->row.driver_state) != 0);
     str_set(&run->row.driver_state, text);
-    free(text);
     run->row.paying = paying;
     if (nx->provider_id)
         str_set(&run->row.provider_id, nx->provider_id);
@@ -187,7 +203,7 @@ static void state_keep(struct ym_engine *e, struct run *run, const struct ym_nex
         run->row.has_handle = true;
         job_to(e, &run->row, JE_HANDLE);
     } else if (changed) {
-        row_save(e, run);
+        run_row_save(e, run);
     }
 }
 
@@ -228,7 +244,7 @@ static void detail_show(struct ym_engine *e, struct run *run)
     snprintf(detail, sizeof(detail), "%s%s%s", run->slow ? "slow: the provider takes longer than usual" : "",
              run->slow && nx->detail[0] ? "; " : "", nx->detail);
     if (nx->progress >= 0 || detail[0])
-        live_set(e, &run->row.id, nx->progress, detail);
+        run_live(e, run, nx->progress, detail);
 }
 
 static void step_wait(struct ym_engine *e, struct run *run)
@@ -254,7 +270,7 @@ static void step_do(struct ym_engine *e, struct run *run)
         run_on_wire(run);
         detail_show(e, run);
         exchange_all(e, run, run->now);
-        if (run->driver->progress && asks_to_pay(run, &run->now->nx))
+        if (run->driver->progress && !run->members && asks_to_pay(run, &run->now->nx))
             run->aside_at = ym_mono_add(engine_mono(e), YM_MS(700));
         break;
     case YM_NEXT_WORK:
@@ -266,7 +282,10 @@ static void step_do(struct ym_engine *e, struct run *run)
         step_wait(e, run);
         break;
     case YM_NEXT_DONE:
-        run_finish(e, run);
+        if (run->members)
+            carrier_finished(e, run);
+        else
+            run_finish(e, run);
         break;
     }
     if (run->cancel_wanted && !run->ended)
@@ -300,7 +319,7 @@ static void look_again(struct ym_engine *e, struct run *run, const struct ym_err
     run->looks++;
     char detail[160];
     snprintf(detail, sizeof(detail), "looks again: %.140s", err->msg);
-    live_set(e, &run->row.id, -1, detail);
+    run_live(e, run, -1, detail);
     ym_log(YM_INFO, "engine", "job=%s looks again in %lld ms: %s", run->row.id.s, (long long)wait.ms, err->msg);
     run_on_wire(run);
     asked_unref(run->now);
@@ -320,7 +339,8 @@ void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep)
         rep->nmedia = run->nmedia;
         run->looks = 0;
     }
-    int r = run->driver->step(&call, &run->state, rep, &next->nx, &err);
+    int r = run->members ? carrier_step(run, &call, rep, &next->nx, &err)
+                         : run->driver->step(&call, &run->state, rep, &next->nx, &err);
     if (r == 0 && next->nx.what == YM_NEXT_WAIT && next->nx.wait.ms <= 0 && run->inflight > 0) {
         state_keep(e, run, &next->nx); /* replies to the same step are still to come */
         asked_unref(next);
@@ -438,7 +458,7 @@ static bool template_first(struct ym_engine *e, struct run *run)
     run->inflight++;
     if (run->row.paying && !run->row.has_handle) { /* nothing was sent yet */
         run->row.paying = false;
-        row_save(e, run);
+        run_row_save(e, run);
     }
     engine_task_after(e, &ops, t, true);
     return true;
@@ -455,14 +475,11 @@ void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_
         run_step(e, run, NULL);
 }
 
-void run_resume(struct ym_engine *e, struct ym_job_row *r)
+void run_reattach(struct ym_engine *e, struct run *run)
 {
     struct ym_attempt_row a;
-    struct run *run = run_new(e, r, lane_get(e, r->lane));
     int64_t ago = 0;
-    run->lane->running++;
-    run->lane->open++;
-    if (ym_attempt_open_of(e->p.journal, r->id.s, &a) == 0) {
+    if (ym_attempt_open_of(e->p.journal, run->row.id.s, &a) == 0) {
         run->attempt = a.id;
         run->reserved = a.reserved;
         ago = engine_wall(e).ms - a.sent_at.ms;
@@ -470,6 +487,14 @@ void run_resume(struct ym_engine *e, struct ym_job_row *r)
     }
     ago = ago < 0 ? 0 : ago > HANDLE_LONGEST.ms ? HANDLE_LONGEST.ms : ago;
     run->since = ym_mono_add(engine_mono(e), YM_MS(-ago));
+}
+
+void run_resume(struct ym_engine *e, struct ym_job_row *r)
+{
+    struct run *run = run_new(e, r, lane_get(e, r->lane));
+    run->lane->running++;
+    run->lane->open++;
+    run_reattach(e, run);
     if (run->row.state == YM_JOB_RESERVED)
         run->row.state = job_advance(run->row.state, JE_SENT);
     if (r->driver_state)
@@ -486,13 +511,23 @@ void run_cancel(struct ym_engine *e, const char *job)
     struct ym_err err;
     if (!run || atomic_exchange(&run->cancelled, true))
         return;
-    if (run->waiting && !run->row.has_handle && !run->row.paying) {
+    if (run->rides) {
+        member_cancel(e, run);
+    } else if (run->waiting && !run->row.has_handle && !run->row.paying) {
         ym_fail(&err, YM_CANCELLED, ECANCELED, "Cancelled before it was paid for; nothing was billed.");
         run_fail(e, run, &err);
     } else if (run->driver->cancel && (run->row.has_handle || run->row.paying)) {
         run->cancel_wanted = true;
         aside_begin(e, run, ASIDE_CANCEL);
     } /* else what is paid for runs out and is kept */
+}
+
+/* Of a job that went alone its provider has been told already. */
+void run_wanted(struct ym_engine *e, const char *job)
+{
+    struct run *run = run_find(e, job);
+    if (run && run->carrier && run->carrier->aside_what != ASIDE_CANCEL)
+        atomic_store(&run->cancelled, false);
 }
 
 /* ---- ends ---- */
@@ -510,6 +545,10 @@ void run_fail(struct ym_engine *e, struct run *run, struct ym_err *err)
     const struct ym_next *nx = run->now ? &run->now->nx : NULL;
     if (run->ended)
         return;
+    if (run->members) {
+        carrier_failed(e, run, err);
+        return;
+    }
     if (atomic_load(&run->cancelled) && err->cls != YM_AMBIGUOUS && err->cls != YM_EMPTY)
         err->cls = YM_CANCELLED;
     run_discard_media(run);

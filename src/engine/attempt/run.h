@@ -1,5 +1,5 @@
 /* Shared by run.c (what is next), exchange.c (doing it), aside.c (looks and cancelling), finish.c (the
- * result) and outcome.c (what a failure means). */
+ * result), outcome.c (what a failure means), carrier.c and members.c (many jobs in one request). */
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H
 
@@ -14,6 +14,12 @@ struct asked *asked_new(void);
 void asked_unref(struct asked *a);
 
 enum aside_what { ASIDE_NONE, ASIDE_PROGRESS, ASIDE_CANCEL };
+
+struct members { /* of a carrier */
+    struct run **v;              /* by place; NULL: that one ended before a restart */
+    unsigned n;
+    char *kept;                  /* the driver's state as it is in the journal */
+};
 
 struct run {
     struct run *next;
@@ -41,6 +47,10 @@ struct run {
     bool slow;                   /* past the soft limit */
     atomic_bool cancelled;       /* read by workers */
 
+    struct members *members;     /* a carrier: no job of its own, its row is never written; else NULL */
+    struct run *carrier;         /* a member: whose request it is in, while that one is there */
+    bool rides;                  /* a member: the lane counts its carrier only */
+
     /* Requests beside the main one: at most one at a time. */
     struct asked *aside;
     enum aside_what aside_what;
@@ -49,6 +59,9 @@ struct run {
     bool cancel_wanted;
 };
 
+struct run *run_new(struct ym_engine *e, struct ym_job_row *r, struct lane *l);
+void run_reattach(struct ym_engine *e, struct run *run); /* finds its open attempt */
+void run_row_save(struct ym_engine *e, struct run *run);
 void run_call(struct run *run, struct ym_call *ret);
 /* rep: NULL, or a reply whose media have been moved to run->media. */
 void run_step(struct ym_engine *e, struct run *run, struct ym_reply *rep);
@@ -65,6 +78,25 @@ void attempt_end(struct ym_engine *e, struct run *run, int status, ym_money actu
 /* finish.c: run->now says DONE. */
 void run_finish(struct ym_engine *e, struct run *run);
 
+/* carrier.c */
+int carrier_step(struct run *c, const struct ym_call *call, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *err);
+/* Into its members' rows: the state, that it pays, the handle. state: as text, or NULL. */
+void carrier_keep(struct ym_engine *e, struct run *c, const struct ym_next *nx, const char *state, bool paying);
+struct run *carrier_lead(const struct run *c); /* the first that is there */
+void carrier_release(struct run *run);         /* it is freed: who knows of it forgets it */
+void member_note(struct run *m, const char *state);
+/* How far it has come; of a carrier: told of all its members. */
+void run_live(struct ym_engine *e, struct run *run, double progress, const char *detail);
+
+/* members.c */
+void carrier_failed(struct ym_engine *e, struct run *c, const struct ym_err *err);
+void carrier_finished(struct ym_engine *e, struct run *c); /* c->now says DONE */
+/* What belongs to the member at `place` cannot be sent: it fails, the others go without it. False: that
+ * cannot be told apart any more. */
+bool carrier_refused(struct ym_engine *e, struct run *c, int place, const struct ym_err *err);
+void carrier_called_off(struct ym_engine *e, struct run *c, const struct ym_next *nx);
+void member_cancel(struct ym_engine *e, struct run *m);
+
 /* exchange.c: carried out after this round's commit. a is referenced. */
 void exchange_all(struct ym_engine *e, struct run *run, struct asked *a);
 void work_start(struct ym_engine *e, struct run *run);
@@ -78,6 +110,7 @@ void aside_begin(struct ym_engine *e, struct run *run, enum aside_what what);
 void aside_reply(struct ym_engine *e, struct run *run, struct ym_reply *rep, const struct received *media, unsigned nmedia);
 void aside_failed(struct ym_engine *e, struct run *run, const struct ym_err *err);
 void aside_tick(struct ym_engine *e, struct run *run);
+void run_called_off(struct ym_engine *e, struct run *run, bool known, ym_money cost); /* by its provider */
 
 /* outcome.c: an attempt ended without a result. */
 struct attempt_end_facts {

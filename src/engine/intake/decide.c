@@ -247,6 +247,10 @@ static void plan_execute(struct ym_engine *e, struct facts *f, struct plan *p)
         engine_must(e, ym_source_put(e->p.journal, &f->s, p->k, p->job.s), "a source", NULL);
     if (p->fresh || ym_job_get(e->p.journal, p->job.s, &r) < 0)
         return;
+    if (f->why & WHY_GESTURE)
+        job_retier(e, &r, driver_find(e, r.provider), f->fields);
+    if (ym_state_is_running(r.state))
+        run_wanted(e, r.id.s);
     if (r.state == YM_JOB_DONE || r.state == YM_JOB_STORED)
         place_job(e, r.id.s);
     else if (f->why & ~(unsigned)(WHY_SCAN | WHY_FIRST))

@@ -75,13 +75,14 @@ void job_born(struct ym_engine *e, const struct ym_id *id, const struct birth *b
     r.kind = b->req->kind;
     r.provider = ym_strdup(b->req->provider);
     r.model = ym_strdup(b->req->model);
-    r.lane = ym_asprintf("%s/%s", r.provider, r.model);
+    r.tier = tier_asked(b->fields) ? ym_strdup("batch") : NULL;
+    r.lane = tier_lane(r.provider, r.model, r.tier != NULL);
     r.prompt = ym_strdup(b->req->prompt);
     r.request = ym_request_pack(b->req);
     r.h = ym_identity_request(b->req);
     r.variation = b->req->variation;
     r.tried = fallback_list(e, b->req, b->fields);
-    resolve_price(e, b->driver, b->req, &r.est);
+    resolve_price(e, b->driver, b->req, r.tier != NULL, &r.est);
     const struct ym_driver *d = driver_chosen(e, &r, b->driver);
     const char *why = budget_holds(e, &r, d->is_free, &err);
     if (why) {

@@ -91,9 +91,23 @@ int resolve_model(struct ym_engine *e, enum ym_kind kind, const cJSON *fields,
 int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, const cJSON *fields,
                     const struct ym_ref *refs, size_t nrefs, int64_t variation,
                     const struct ym_driver **ret_driver, struct ym_request *ret, struct ym_err *err);
-int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct ym_request *req, struct ym_estimate *ret);
+int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct ym_request *req, bool batch,
+                  struct ym_estimate *ret);
 const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char *name, size_t size, struct ym_estimate *ret);
 bool intake_reprice(struct ym_engine *e, struct ym_job_row *r); /* false: still no price */
+
+/* ---- tier.c ---- */
+bool tier_asked(const cJSON *fields);
+char *tier_lane(const char *provider, const char *model, bool batch);
+bool tier_marked(const char *lane, size_t *ret_len); /* a lane of the batch tier; *ret_len: of "provider/model" in it */
+/* Refuses what cannot go into a batch, with a sentence that says what can. */
+int tier_check(struct ym_engine *e, const struct ym_driver *d, const struct ym_call *call, const cJSON *fields,
+               struct ym_err *err);
+int tier_fits(const struct ym_driver *d, const struct ym_call *call, struct ym_err *err); /* the same without who else */
+void tier_price(const struct ym_driver *d, bool batch, struct ym_estimate *est);
+ym_money tier_model_spend(struct ym_engine *e, const struct ym_job_row *r, const char *day); /* both tiers */
+/* A job that is not sent yet goes to the tier that its text names by now. */
+void job_retier(struct ym_engine *e, struct ym_job_row *r, const struct ym_driver *d, const cJSON *fields);
 
 /* ---- companion.c: sidecars and notes follow what their user moved or removed ---- */
 void companion_sidecar(struct ym_engine *e, const char *media, const char *to_media); /* NULL: removed */

@@ -328,6 +328,8 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
         err->cls = YM_OK;
         r = request_check(e, *ret_driver, &call, err);
     }
+    if (r == 0)
+        r = tier_check(e, *ret_driver, &call, fields, err);
     if (r < 0) {
         ym_request_fini(&q);
         return r;
@@ -336,7 +338,8 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     return 0;
 }
 
-int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct ym_request *req, struct ym_estimate *ret)
+int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct ym_request *req, bool batch,
+                  struct ym_estimate *ret)
 {
     struct ym_model mem;
     struct ym_call call;
@@ -347,7 +350,10 @@ int resolve_price(struct ym_engine *e, const struct ym_driver *d, const struct y
         return 0;
     }
     call_init(e, d, "", 1, req, &mem, &call);
-    return d->price ? d->price(&call, ret, &err) : -ENODATA;
+    int r = d->price ? d->price(&call, ret, &err) : -ENODATA;
+    if (r == 0)
+        tier_price(d, batch, ret);
+    return r;
 }
 
 const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char *name, size_t size, struct ym_estimate *ret)
@@ -361,7 +367,7 @@ const struct ym_driver *intake_default(struct ym_engine *e, enum ym_kind k, char
     snprintf(name, size, "%s/%s", d->name, model);
     struct ym_request q = {.kind = k, .provider = ym_strdup(d->name), .model = ym_strdup(model),
                            .prompt = ym_strdup("x"), .params = cJSON_CreateObject()};
-    resolve_price(e, d, &q, ret);
+    resolve_price(e, d, &q, false, ret);
     ym_request_fini(&q);
     return d;
 }
@@ -377,7 +383,7 @@ bool intake_reprice(struct ym_engine *e, struct ym_job_row *r)
     str_set(&q.provider, r->provider);
     str_set(&q.model, r->model);
     str_set(&q.prompt, r->prompt);
-    int rc = resolve_price(e, d, &q, &r->est);
+    int rc = resolve_price(e, d, &q, r->tier != NULL, &r->est);
     ym_request_fini(&q);
     return rc == 0;
 }
