@@ -100,7 +100,8 @@ bool ym_engine_wait_cancel(struct ym_engine *e, uint64_t ticket);
 
 /* ---- looking; any thread ---- */
 struct ym_lane_status {
-    char name[96];
+    char name[96];             /* "provider/model" */
+    char tier[8];              /* "now" "batch" */
     int64_t queued;
     int running;
     int rate_limit;            /* per minute; 0 = none */

@@ -222,6 +222,8 @@ static char *lane_trouble(struct making *m, const char *model)
     cJSON_ArrayForEach(lane, ym_json_at(a, "status.lanes"))
     {
         const char *name = ym_json_str_or(lane, "name", ""), *slash = strchr(name, '/');
+        if (strcmp(ym_json_str_or(lane, "tier", "now"), "now") != 0)
+            continue; /* the command orders nothing there */
         const char *state = ym_json_str_or(lane, "state", "ok"),
                    *why = ym_json_str_or(lane, "why", "");
         if (slash && strcmp(slash + 1, model) == 0 && strcmp(state, "ok") != 0)

@@ -8,18 +8,18 @@ static void lane_status(struct ym_engine *e, struct lane *l, struct ym_lane_stat
                                          [LANE_BLOCKED] = "blocked"};
     ym_mono now = engine_mono(e);
     *ret = (struct ym_lane_status){.queued = l->queued, .running = l->running,
-                                   .rate_limit = l->limit.rate, .tokens = limit_tokens(&l->limit, now),
-                                   .sent_last_minute = limit_in_window(&l->limit, now),
+                                   .rate_limit = l->of->limit.rate, .tokens = limit_tokens(&l->of->limit, now),
+                                   .sent_last_minute = limit_in_window(&l->of->limit, now),
                                    .daily_limit = l->daily_limit};
-    snprintf(ret->name, sizeof(ret->name), "%s", l->name);
+    snprintf(ret->name, sizeof(ret->name), "%s", l->of->name);
+    snprintf(ret->tier, sizeof(ret->tier), "%s", l->gathers ? "batch" : "now");
     snprintf(ret->state, sizeof(ret->state), "%s", states[l->state]);
     snprintf(ret->why, sizeof(ret->why), "%s", l->why);
     if (l->wait_until.ns > now.ns)
         ret->until = (ym_wall){engine_wall(e).ms + ym_mono_until(now, l->wait_until).ms};
     if (l->daily_limit > 0 && l->driver) {
         ym_wall reset = ym_wall_next_midnight(engine_wall(e), l->driver->quota_offset_min);
-        ret->daily_used = (int)ym_attempt_count_since(e->p.journal, l->name,
-                                                      (ym_wall){reset.ms - INT64_C(86400000)});
+        ret->daily_used = (int)lane_sent_since(e, l, (ym_wall){reset.ms - INT64_C(86400000)});
     }
 }
 

@@ -22,11 +22,23 @@ static void sums_fini(struct sums *s)
     free(s->v);
 }
 
+/* Requests of the batch tier wait in a lane of their own, "provider/model#batch". */
+static const char *model_shown(const char *lane, char *out, size_t size)
+{
+    static const char mark[] = "#batch";
+    size_t n = lane ? strlen(lane) : 0, len = sizeof(mark) - 1;
+    if (n <= len || strcmp(lane + n - len, mark) != 0)
+        return lane ? lane : "";
+    snprintf(out, size, "%.*s (batch)", (int)(n - len), lane);
+    return out;
+}
+
 static void sum_add(void *ctx, const char *day, const char *lane, const char *folder,
                     int64_t attempts, ym_money usd)
 {
     struct sums *s = ctx;
-    const char *name = s->by_folder ? folder : lane;
+    char shown[300];
+    const char *name = s->by_folder ? folder : model_shown(lane, shown, sizeof(shown));
     size_t i = 0;
     (void)day;
     name = name ? name : "";
@@ -117,7 +129,8 @@ static void month_row(void *ctx, const char *day, const char *lane, const char *
     struct view *v = ctx;
     view_cell(v, day);
     view_add(v, ",");
-    view_cell(v, lane);
+    char shown[300];
+    view_cell(v, model_shown(lane, shown, sizeof(shown)));
     view_add(v, ",");
     view_cell(v, folder);
     view_add(v, ",%lld,", (long long)attempts);

@@ -62,12 +62,20 @@ static void line_live(struct view *v, const struct ym_live *l)
         view_add(v, "progress: %d %%\n", (int)(l->progress * 100 + 0.5));
 }
 
+/* Not sent before more are together or the oldest has waited long enough. */
+static void line_gathers(struct view *v, const struct ym_job_row *r)
+{
+    if (r->state == YM_JOB_QUEUED && r->tier && !r->blocked)
+        line(v, "waits for", "others, to be sent with them in one batch");
+}
+
 int ym_view_job_state(const struct ym_job_row *r, const struct ym_live *l, struct ym_buf *out)
 {
     struct view v = {.out = out};
     bool waits = r->state == YM_JOB_QUEUED;
     view_add(&v, "%s\n", ym_state_public(r->state)); /* the first line is for programs */
     line_live(&v, l);
+    line_gathers(&v, r);
     if (r->state == YM_JOB_HELD)
         line(&v, "held", r->held_why);
     if (waits && r->blocked)
@@ -114,6 +122,8 @@ int ym_view_job_provider(const struct ym_job_row *r, struct ym_buf *out)
     cJSON *o = cJSON_CreateObject();
     view_json_text(o, "provider", r->provider);
     view_json_text(o, "model", r->model);
+    view_json_text(o, "tier", r->tier ? r->tier : "now");
+    view_json_text(o, "carrier", r->carrier);
     view_json_text(o, "model_version", r->model_version);
     view_json_text(o, "provider_id", r->provider_id);
     cJSON_AddBoolToObject(o, "accepted", r->has_handle);
@@ -176,6 +186,7 @@ int ym_view_working(const struct ym_job_row *r, int64_t position, int64_t eta_s,
         view_add(&v, "waits for: a key of %s that works\n",
                  r->provider ? r->provider : "its provider");
     line_live(&v, l);
+    line_gathers(&v, r);
     if (position > 0)
         view_add(&v, "position: %lld\n", (long long)position);
     if (eta_s >= 0) {

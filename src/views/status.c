@@ -76,8 +76,13 @@ static void remarks(struct view *v, const struct ym_status *s)
 static void lane(struct view *v, const struct ym_lane_status *l)
 {
     view_add(v, "  ");
+    bool batch = strcmp(l->tier, "batch") == 0;
     view_text(v, l->name, 120);
-    view_add(v, ": %d running, %lld waiting", l->running, (long long)l->queued);
+    view_add(v, "%s: %d %s, %lld waiting", batch ? " in batches" : "", l->running,
+             !batch            ? "running"
+             : l->running == 1 ? "batch running"
+                               : "batches running",
+             (long long)l->queued);
     if (l->rate_limit > 0)
         view_add(v, ", %d of %d sent this minute", l->sent_last_minute, l->rate_limit);
     if (l->daily_limit > 0)
@@ -159,6 +164,7 @@ static cJSON *lane_json(const struct ym_lane_status *l)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", l->name);
+    cJSON_AddStringToObject(o, "tier", l->tier);
     cJSON_AddNumberToObject(o, "queued", (double)l->queued);
     cJSON_AddNumberToObject(o, "running", l->running);
     cJSON_AddNumberToObject(o, "rate_limit", l->rate_limit);
