@@ -96,16 +96,18 @@ static int check_hires(const struct ym_call *call, struct ym_err *e)
         while (i < YM_COUNT(rows) && strcmp(rows[i].key, v->string) != 0)
             i++;
         if (i == YM_COUNT(rows))
-            return ym_fail(e, YM_INVALID, EINVAL, "hires takes upscale_factor, upscaler, denoising_strength and steps, not %s.",
+            return ym_fail(e, YM_INVALID, EINVAL,
+                           "hires takes upscale_factor, upscaler, denoising_strength and steps, not %s.",
                            ym_text_show(v->string, show, sizeof show));
         bool number = cJSON_IsNumber(v) && v->valuedouble >= rows[i].min && v->valuedouble <= rows[i].max;
         if (rows[i].max > 0 ? !number : !cJSON_IsString(v))
-            return rows[i].max > 0 ? ym_fail(e, YM_INVALID, EINVAL, "hires: %s is a number from %g to %g.", v->string, rows[i].min,
-                                             rows[i].max)
+            return rows[i].max > 0 ? ym_fail(e, YM_INVALID, EINVAL, "hires: %s is a number from %g to %g.", v->string,
+                                             rows[i].min, rows[i].max)
                                    : ym_fail(e, YM_INVALID, EINVAL, "hires: upscaler is the name of one.");
     }
     if (hires && ym_call_ref(call, YM_REF_SOURCE) >= 0)
-        return ym_fail(e, YM_INVALID, EINVAL, "hires is for pictures from a text; with from_image ask for the size itself.");
+        return ym_fail(e, YM_INVALID, EINVAL,
+                       "hires is for pictures from a text; with from_image ask for the size itself.");
     return 0;
 }
 
@@ -118,7 +120,8 @@ static int check_loras(const struct ym_call *call, struct ym_err *e)
     cJSON_ArrayForEach (l, loras) {
         const char *id = ym_json_str_or(l, "id", "");
         if (!*id || strpbrk(id, "<>:\n\\") || strstr(id, ".."))
-            return ym_fail(e, YM_INVALID, EINVAL, "loras: \"%s\" is no name of a LoRA.", ym_text_show(id, show, sizeof show));
+            return ym_fail(e, YM_INVALID, EINVAL, "loras: \"%s\" is no name of a LoRA.",
+                           ym_text_show(id, show, sizeof show));
     }
     return 0;
 }
@@ -129,14 +132,16 @@ static int check_ratio(const struct ym_call *call, struct ym_err *e)
     a1111_size(call, NULL, &w, &h);
     if (w <= RATIO * h && h <= RATIO * w)
         return 0;
-    return ym_fail(e, YM_INVALID, EINVAL, "A picture of %d x %d is too narrow; the sides may differ by a factor of %d.", w, h, RATIO);
+    return ym_fail(e, YM_INVALID, EINVAL,
+                   "A picture of %d x %d is too narrow; the sides may differ by a factor of %d.", w, h, RATIO);
 }
 
 static int a1111_check(const struct ym_call *call, struct ym_err *e)
 {
     int r = ym_call_check(call, NULL, e);
     if (r == 0 && strstr(call->req->prompt, "<sd_cpp_extra_args")) /* settings that sd-server reads out of a prompt */
-        return ym_fail(e, YM_INVALID, EPERM, "The prompt holds sd_cpp_extra_args; write settings below params instead.");
+        return ym_fail(e, YM_INVALID, EPERM,
+                       "The prompt holds sd_cpp_extra_args; write settings below params instead.");
     r = r < 0 ? r : check_ratio(call, e);
     r = r < 0 ? r : check_hires(call, e);
     r = r < 0 ? r : check_loras(call, e);
@@ -164,7 +169,8 @@ static void poll_send(const struct ym_call *call, const char *handle, struct ym_
 }
 
 /* References that are addresses, then the looks, then the one request that makes something. */
-static int prepare(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int prepare(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     int r = ym_refs_fetch(call, state, rep, n, e);
     if (r == 0)

@@ -52,14 +52,15 @@ char *a1111_stem(const char *path);
 
 /* ---- a1111_look.c: what the server is and has ---- */
 /* 1: *n asks for one more look, or to wait and begin anew; 0: all is settled in *state; or a failure. */
-int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
+int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+               struct ym_err *e);
 /* sd-server's capabilities, or NULL when the reply is none. */
 const cJSON *a1111_capabilities(const struct ym_reply *rep);
 
 /* ---- a1111_size.c: how large, how long, how many steps ---- */
 void a1111_size(const struct ym_call *call, const cJSON *state, int *ret_width, int *ret_height);
-bool a1111_size_given(const struct ym_call *call); /* nothing has to be known of the model */
-int a1111_size_native(const char *model);          /* 512 or 1024: told from the checkpoint's name */
+bool a1111_size_given(const struct ym_call *call);               /* nothing has to be known of the model */
+int a1111_size_native(const char *model);                        /* 512 or 1024: told from the checkpoint's name */
 int a1111_steps(const struct ym_call *call, const cJSON *state); /* 0 = the server's own */
 int a1111_frames(const struct ym_call *call, const cJSON *state, int *ret_fps);
 
@@ -81,13 +82,17 @@ cJSON *a1111_loras(const struct ym_call *call, bool with_tags);
 int a1111_fail(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_err *e);
 int a1111_result(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n,
                  struct ym_err *e);
-int a1111_accepted(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
-int a1111_job(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e);
+int a1111_accepted(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e);
+int a1111_job(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+              struct ym_err *e);
 
 /* ---- a1111_watch.c, a1111_list.c: the slots ---- */
 int a1111_progress(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *ret,
                    struct ym_err *e);
-int a1111_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *e);
-int a1111_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *e);
+int a1111_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret,
+                 struct ym_err *e);
+int a1111_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret,
+               struct ym_err *e);
 
 #endif

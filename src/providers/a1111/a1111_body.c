@@ -61,7 +61,8 @@ static void webui_hires(struct making *m)
     cJSON_AddTrueToObject(m->body, "enable_hr");
     cJSON_AddNumberToObject(m->body, "hr_scale", hires_number(m, "upscale_factor", HR_SCALE));
     text_copy(m->state, "upscaler", m->body, "hr_upscaler");
-    cJSON_AddNumberToObject(m->body, m->flavour == A1111_WEBUI ? "hr_second_pass_steps" : "hr_steps", hires_number(m, "steps", 0));
+    cJSON_AddNumberToObject(m->body, m->flavour == A1111_WEBUI ? "hr_second_pass_steps" : "hr_steps",
+                            hires_number(m, "steps", 0));
     cJSON_AddNumberToObject(m->body, "denoising_strength", hires_number(m, "denoising_strength", HR_STRENGTH));
 }
 
@@ -168,8 +169,8 @@ static int flavour_check(const struct making *m, struct ym_err *e)
     int least = limits ? cJSON_GetArrayItem(limits, 0)->valueint : 0;
     int most = limits ? cJSON_GetArrayItem(limits, 1)->valueint : INT_MAX;
     if (m->width < least || m->height < least || m->width > most || m->height > most)
-        return ym_fail(e, YM_INVALID, ERANGE, "%s takes sides from %d to %d pixels, not %d x %d.", a1111_who(m->state), least,
-                       most, m->width, m->height);
+        return ym_fail(e, YM_INVALID, ERANGE, "%s takes sides from %d to %d pixels, not %d x %d.",
+                       a1111_who(m->state), least, most, m->width, m->height);
     if (m->flavour == A1111_WEBUI && ym_call_ref(m->call, YM_REF_REFERENCE) >= 0)
         return takes_no(m, "references (from_image is the picture to start from)", e);
     if (m->flavour != A1111_SDCPP && strcmp(format, "png") != 0)
@@ -235,7 +236,8 @@ int a1111_create(const struct ym_call *call, const cJSON *state, struct ym_next 
 {
     static const char *const listed_media[] = {"images[]", NULL};
     YM_AUTOJSON cJSON *body = cJSON_CreateObject();
-    struct making m = {.call = call, .params = call->req->params, .state = state, .flavour = a1111_flavour(state), .body = body};
+    struct making m = {
+        .call = call, .params = call->req->params, .state = state, .flavour = a1111_flavour(state), .body = body};
     bool sdcpp = m.flavour == A1111_SDCPP, video = call->req->kind == YM_VIDEO;
     a1111_size(call, state, &m.width, &m.height);
     int r = flavour_check(&m, e);

@@ -76,7 +76,8 @@ static const struct {
 
 /* One reply into the list. A server that lacks one of the later lists (an older one, a fork) still has the
  * others. */
-static int list_take(const struct ym_call *call, cJSON *list, unsigned i, const struct ym_reply *rep, struct ym_err *e)
+static int list_take(const struct ym_call *call, cJSON *list, unsigned i, const struct ym_reply *rep,
+                     struct ym_err *e)
 {
     bool good = rep->status == 200 && cJSON_IsArray(rep->json);
     bool refused = rep->status == 401 || rep->status == 403 || (rep->status >= 500 && i <= 1);
@@ -96,7 +97,8 @@ static void list_done(struct ym_next *n, cJSON *list)
     n->cost_known = true;
 }
 
-int a1111_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *e)
+int a1111_list(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret,
+               struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     unsigned i = rep && rep->tag >= A1111_TAG_LOOK ? rep->tag - A1111_TAG_LOOK : 0;

@@ -8,8 +8,8 @@
 
 #define LOOK_SECONDS 60
 #define LEFT_OVER_MS 600000 /* longer than any one step */
-#define LOOK_ANEW    1 /* of a look: all of them again, in a second */
-#define NAME_LEN     500 /* of what a server calls something: the state has its limit */
+#define LOOK_ANEW    1      /* of a look: all of them again, in a second */
+#define NAME_LEN     500    /* of what a server calls something: the state has its limit */
 
 static const char *const name_keys[] = {"name", "label", "aliases", NULL};
 
@@ -160,8 +160,8 @@ static int sdcpp_model(const struct ym_call *call, cJSON *state, const cJSON *ca
     if (!wants_model(call) || a1111_same(name, want) || a1111_same(stem, want))
         return 0;
     return ym_fail(e, YM_INVALID, ENOENT,
-                   "sd-server has loaded \"%.60s\", not \"%s\"; start it with that model, or write model: default.", stem,
-                   ym_text_show(want, show, sizeof show));
+                   "sd-server has loaded \"%.60s\", not \"%s\"; start it with that model, or write model: default.",
+                   stem, ym_text_show(want, show, sizeof show));
 }
 
 static void sdcpp_defaults(cJSON *state, const cJSON *caps, const char *mode)
@@ -185,7 +185,8 @@ static int sdcpp_settle(const struct ym_call *call, cJSON *state, const cJSON *c
     const cJSON *schedulers = ym_json_get(caps, "schedulers"), *upscalers = ym_json_get(caps, "upscalers");
     put_text(state, "flavour", "sdcpp");
     if (!has_mode(caps, mode))
-        return ym_fail(e, YM_INVALID, ENOTSUP, "The model that sd-server has loaded makes no %s; start it with another.",
+        return ym_fail(e, YM_INVALID, ENOTSUP,
+                       "The model that sd-server has loaded makes no %s; start it with another.",
                        video ? "videos" : "images");
     sdcpp_defaults(state, caps, mode);
     int r = sdcpp_model(call, state, caps, e);
@@ -218,9 +219,10 @@ static int take_capabilities(const struct ym_call *call, cJSON *state, const str
     if (is_fatal(rep->status))
         return a1111_fail(call, state, rep, e);
     if (call->req->kind == YM_VIDEO)
-        return ym_fail(e, YM_INVALID, ENOTSUP,
-                       "The server at %.80s makes no videos; start stable-diffusion.cpp's sd-server with a video model.",
-                       call->base_url);
+        return ym_fail(
+            e, YM_INVALID, ENOTSUP,
+            "The server at %.80s makes no videos; start stable-diffusion.cpp's sd-server with a video model.",
+            call->base_url);
     return 0;
 }
 
@@ -364,7 +366,9 @@ static int take_upscalers(const struct ym_call *call, cJSON *state, const struct
     if (rep->status != 200 || !cJSON_IsArray(rep->json))
         return a1111_fail(call, state, rep, e);
     take_latent(call, state, rep, e);
-    return ym_json_get(state, "upscaler") ? 0 : a1111_no_such(state, "upscaler", wish_upscaler(call), rep->json, "name", e);
+    return ym_json_get(state, "upscaler")
+               ? 0
+               : a1111_no_such(state, "upscaler", wish_upscaler(call), rep->json, "name", e);
 }
 
 /* AUTOMATIC1111 gets them by tags in the prompt, and its list of them may be many megabytes long. */
@@ -398,7 +402,8 @@ static const struct look {
     {"GET", "/sdapi/v1/loras", need_loras, take_loras},
 };
 
-int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int a1111_look(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+               struct ym_err *e)
 {
     unsigned i = 0;
     if (rep && rep->tag >= A1111_TAG_LOOK && rep->tag < A1111_TAG_LOOK + YM_COUNT(looks)) {

@@ -9,21 +9,46 @@
 
 /* Set by this driver or by fields of their own. */
 static const char *const with_field[] = {
-    "prompt",     "negative_prompt", "seed",          "width",      "height",   "steps",       "cfg_scale",
-    "sampler",    "sampler_name",    "sampler_index", "scheduler",  "styles",   "strength",    "denoising_strength",
-    "enable_hr",  "hr_scale",        "hr_upscaler",   "hr_steps",   "hires",    "hr_second_pass_steps",
-    "clip_skip",  "resize_mode",     "lora",          "loras",      "model",    "video_frames", "fps",
-    "batch_size", "batch_count",     "n_iter",        "init_image", "end_image", "init_images", "ref_images",
-    "extra_images", "output_format", NULL,
+    "prompt",       "negative_prompt",
+    "seed",         "width",
+    "height",       "steps",
+    "cfg_scale",    "sampler",
+    "sampler_name", "sampler_index",
+    "scheduler",    "styles",
+    "strength",     "denoising_strength",
+    "enable_hr",    "hr_scale",
+    "hr_upscaler",  "hr_steps",
+    "hires",        "hr_second_pass_steps",
+    "clip_skip",    "resize_mode",
+    "lora",         "loras",
+    "model",        "video_frames",
+    "fps",          "batch_size",
+    "batch_count",  "n_iter",
+    "init_image",   "end_image",
+    "init_images",  "ref_images",
+    "extra_images", "output_format",
+    NULL,
 };
 /* What runs programs there, writes files there, reads any file there, or says who is asking. An infotext
  * sets all of the others, by their names on the page. */
-static const char *const refused[] = {"infotext", "send_images", "force_task_id", "include_init_images",
-                                      "override_settings_restore_afterwards", "sd_cpp_extra_args", NULL};
-static const char *const refused_parts[] = {"script", "save", "path", "folder", "file", "_dir", "url", "callback", "webhook", NULL};
+static const char *const refused[] = {"infotext",
+                                      "send_images",
+                                      "force_task_id",
+                                      "include_init_images",
+                                      "override_settings_restore_afterwards",
+                                      "sd_cpp_extra_args",
+                                      NULL};
+static const char *const refused_parts[] = {"script", "save", "path",     "folder",  "file",
+                                            "_dir",   "url",  "callback", "webhook", NULL};
 /* Of the server's hundreds of options, which name folders among other things. */
-static const char *const options_taken[] = {"sd_vae", "eta_noise_seed_delta", "randn_source", "sgm_noise_multiplier",
-                                            "token_merging_ratio", "token_merging_ratio_hr", "s_min_uncond", NULL};
+static const char *const options_taken[] = {"sd_vae",
+                                            "eta_noise_seed_delta",
+                                            "randn_source",
+                                            "sgm_noise_multiplier",
+                                            "token_merging_ratio",
+                                            "token_merging_ratio_hr",
+                                            "s_min_uncond",
+                                            NULL};
 
 static bool listed(const char *word, const char *const *list)
 {
@@ -87,7 +112,8 @@ int a1111_params_check(const cJSON *params, struct ym_err *e)
     cJSON_ArrayForEach (p, params) {
         int r = 0;
         if (strcasecmp(p->string, "override_settings") == 0)
-            r = strcmp(p->string, "override_settings") == 0 ? options_check(p, e) : refuse(p->string, "is written in small letters", e);
+            r = strcmp(p->string, "override_settings") == 0 ? options_check(p, e)
+                                                            : refuse(p->string, "is written in small letters", e);
         else if (listed(p->string, with_field))
             r = refuse(p->string, "is set by a field of its own, beside params", e);
         else
@@ -118,4 +144,3 @@ int a1111_params_merge(cJSON *into, const cJSON *extra, struct ym_err *e)
     }
     return 0;
 }
-

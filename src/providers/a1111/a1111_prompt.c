@@ -73,4 +73,3 @@ char *a1111_prompt(const struct ym_call *call, bool tags)
     const char *text = ym_text_trim(b.data ? b.data : "", &len);
     return ym_strndup(text, len);
 }
-

@@ -38,24 +38,29 @@ static bool is_out_of_memory(const struct ym_reply *rep, const char *words)
 static int fail_auth(const struct ym_call *call, struct ym_err *e)
 {
     if (call->has_key)
-        return ym_fail(e, YM_AUTH, EACCES, "The server at %.80s refuses the user or the password; correct api_key below [providers.a1111].",
-                       call->base_url);
-    return ym_fail(e, YM_AUTH, EACCES, "The server at %.80s wants a password; set api_key = \"user:password\" below [providers.a1111].",
+        return ym_fail(
+            e, YM_AUTH, EACCES,
+            "The server at %.80s refuses the user or the password; correct api_key below [providers.a1111].",
+            call->base_url);
+    return ym_fail(e, YM_AUTH, EACCES,
+                   "The server at %.80s wants a password; set api_key = \"user:password\" below [providers.a1111].",
                    call->base_url);
 }
 
 /* A failure that another try would only meet again. */
-static int fail_for_good(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, const char *words,
-                         struct ym_err *e)
+static int fail_for_good(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep,
+                         const char *words, struct ym_err *e)
 {
     const char *who = a1111_who(state);
-    bool no_route = rep->status == 405 || (rep->status == 404 && (!rep->json || strcmp(words ? words : "", "Not Found") == 0));
+    bool no_route =
+        rep->status == 405 || (rep->status == 404 && (!rep->json || strcmp(words ? words : "", "Not Found") == 0));
     if (no_route)
         return ym_fail(e, YM_INVALID, ENOENT,
                        "The server at %.80s has no /sdapi/v1; start AUTOMATIC1111 with --api, or correct base_url.",
                        call->base_url);
     if (is_out_of_memory(rep, words))
-        return ym_fail(e, YM_INVALID, ENOMEM, "%s ran out of memory; ask for a smaller size, or free some there.", who);
+        return ym_fail(e, YM_INVALID, ENOMEM, "%s ran out of memory; ask for a smaller size, or free some there.",
+                       who);
     if (rep->status >= 500)
         return ym_fail(e, YM_INVALID, EIO, "%s could not make this; its own words and its log say why.", who);
     return ym_fail(e, YM_INVALID, EINVAL, "%s does not take this request (status %d).", who, rep->status);
@@ -74,7 +79,8 @@ int a1111_fail(const struct ym_call *call, const cJSON *state, const struct ym_r
     int status = rep->status, r;
     if (status == 401 || status == 403)
         r = fail_auth(call, e);
-    else if (is_out_of_memory(rep, words) || comes_again(rep) || (status >= 400 && status < 500 && status != 408 && status != 429))
+    else if (is_out_of_memory(rep, words) || comes_again(rep) ||
+             (status >= 400 && status < 500 && status != 408 && status != 429))
         r = fail_for_good(call, state, rep, words, e);
     else
         return ym_reply_fail(call, rep, a1111_who(state), words, e);
@@ -98,7 +104,8 @@ static cJSON *info_parse(const cJSON *doc)
  * pasted below the prompt it gives the same picture again. */
 static char *line_make(const cJSON *info, int64_t index)
 {
-    const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(ym_json_get(info, "infotexts"), (int)index)), *line = NULL;
+    const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(ym_json_get(info, "infotexts"), (int)index)),
+               *line = NULL;
     for (const char *p = text; p; p = strstr(p + 1, "\nSteps: "))
         line = strncmp(p, "\nSteps: ", 8) == 0 ? p + 1 : strncmp(p, "Steps: ", 7) == 0 ? p : line;
     int64_t seed = ym_json_int_or(info, "seed", -1);
@@ -132,7 +139,8 @@ static int model_check(const struct ym_call *call, const cJSON *state, const cJS
         return 0;
     ym_text_show(used, show, sizeof show);
     return ym_fail(e, YM_INVALID, ESTALE,
-                   "%s painted with \"%s\", not with \"%.60s\" as asked; the picture is dropped. Can that model be loaded there?",
+                   "%s painted with \"%s\", not with \"%.60s\" as asked; the picture is dropped. Can that model be "
+                   "loaded there?",
                    a1111_who(state), show, call->req->model);
 }
 
@@ -164,7 +172,8 @@ int a1111_result(const struct ym_call *call, const cJSON *state, const struct ym
     if (rep->status < 200 || rep->status >= 300)
         return a1111_fail(call, state, rep, e);
     if (!cJSON_IsArray(images)) {
-        int r = ym_fail(e, YM_EMPTY, EPROTO, "The answer of %s has no images; is base_url of [providers.a1111] right?", call->base_url);
+        int r = ym_fail(e, YM_EMPTY, EPROTO,
+                        "The answer of %s has no images; is base_url of [providers.a1111] right?", call->base_url);
         if (rep->nmedia == rep->media_first) /* else it was one, and cut off */
             ym_err_words(e, rep->text);
         return r;
@@ -175,8 +184,8 @@ int a1111_result(const struct ym_call *call, const cJSON *state, const struct ym
     int64_t first = ym_json_int_or(info, "index_of_first_image", 0);
     images_take(rep, images, first, n);
     if (n->nmedia == 0 && cJSON_GetArraySize(images) == 0)
-        return ym_fail(e, YM_REFUSED, ECANCELED, "%s was told to stop before there was a picture; save the prompt again.",
-                       a1111_who(state));
+        return ym_fail(e, YM_REFUSED, ECANCELED,
+                       "%s was told to stop before there was a picture; save the prompt again.", a1111_who(state));
     if (n->nmedia == 0)
         return ym_fail(e, YM_EMPTY, ENODATA, "%s answered without a usable picture.", a1111_who(state));
     done(n);
@@ -188,7 +197,8 @@ int a1111_result(const struct ym_call *call, const cJSON *state, const struct ym
 
 /* ---- sd-server: a handle, then a job ---- */
 
-int a1111_accepted(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int a1111_accepted(const struct ym_call *call, cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                   struct ym_err *e)
 {
     const char *id = ym_json_str(rep->json, "id");
     if (rep->status < 200 || rep->status >= 300)
@@ -206,7 +216,8 @@ int a1111_accepted(const struct ym_call *call, cJSON *state, const struct ym_rep
     return 0;
 }
 
-static int job_done(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+static int job_done(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+                    struct ym_err *e)
 {
     const cJSON *result = ym_json_get(rep->json, "result"), *image;
     const char *want = call->req->kind == YM_VIDEO ? "video/" : "image/";
@@ -217,10 +228,12 @@ static int job_done(const struct ym_call *call, const cJSON *state, const struct
         if (count < YM_COUNT(index))
             index[count++] = ym_reply_media(rep, ym_json_get(image, "b64_json"));
     for (unsigned i = 0; i < count && n->nmedia < YM_COUNT(n->media); i++)
-        if (index[i] >= 0 && rep->media[index[i]].is_media && strncmp(rep->media[index[i]].mime, want, strlen(want)) == 0)
+        if (index[i] >= 0 && rep->media[index[i]].is_media &&
+            strncmp(rep->media[index[i]].mime, want, strlen(want)) == 0)
             n->media[n->nmedia++] = (unsigned)index[i];
     if (n->nmedia == 0)
-        return ym_fail(e, YM_EMPTY, ENODATA, "sd-server says that the job is done, but sent no usable %s.", ym_kind_name(call->req->kind));
+        return ym_fail(e, YM_EMPTY, ENODATA, "sd-server says that the job is done, but sent no usable %s.",
+                       ym_kind_name(call->req->kind));
     done(n);
     n->model_version = ym_strdup(ym_json_str(state, "loaded"));
     n->provider_id = ym_strdup(ym_json_str(state, "handle"));
@@ -231,7 +244,8 @@ static int job_failed(const struct ym_reply *rep, struct ym_err *e)
 {
     YM_AUTOFREE char *words = words_of(rep);
     int r = is_out_of_memory(rep, words)
-                ? ym_fail(e, YM_INVALID, ENOMEM, "sd-server ran out of memory; ask for a smaller size, or free some there.")
+                ? ym_fail(e, YM_INVALID, ENOMEM,
+                          "sd-server ran out of memory; ask for a smaller size, or free some there.")
                 : ym_fail(e, YM_INVALID, EIO, "sd-server could not make this; its own words and its log say why.");
     ym_err_words(e, words);
     return r;
@@ -250,13 +264,15 @@ static void job_wait(const struct ym_call *call, const struct ym_reply *rep, str
         snprintf(n->detail, sizeof n->detail, queued ? "waits in the queue of sd-server" : "is being made");
 }
 
-int a1111_job(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n, struct ym_err *e)
+int a1111_job(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n,
+              struct ym_err *e)
 {
     const char *status = ym_json_str_or(rep->json, "status", "");
     if (rep->status == 404 || rep->status == 410) {
         int r = ym_fail(e, YM_LOST, ENOENT,
-                        rep->status == 410 ? "sd-server has thrown the finished result away; it keeps one for ten minutes."
-                                           : "sd-server does not know the job any more; was it started anew?");
+                        rep->status == 410
+                            ? "sd-server has thrown the finished result away; it keeps one for ten minutes."
+                            : "sd-server does not know the job any more; was it started anew?");
         ym_err_words(e, ym_json_str(rep->json, "error"));
         return r;
     }

@@ -5,14 +5,14 @@
 
 #include "a1111.h"
 
-#define SIDE_MIN     64
-#define SIDE_MAX     8192
-#define STEPS        20 /* of AUTOMATIC1111's own page; its API's default of 50 is a waste */
-#define FPS          16 /* what the film models that sd-server runs were made for */
-#define FRAMES       33 /* about two seconds */
-#define HIGH_SIDE    1.25
-#define HIGH_STEPS   1.5
-#define DRAFT_STEPS  0.6
+#define SIDE_MIN    64
+#define SIDE_MAX    8192
+#define STEPS       20 /* of AUTOMATIC1111's own page; its API's default of 50 is a waste */
+#define FPS         16 /* what the film models that sd-server runs were made for */
+#define FRAMES      33 /* about two seconds */
+#define HIGH_SIDE   1.25
+#define HIGH_STEPS  1.5
+#define DRAFT_STEPS 0.6
 
 static const char *text_of(const struct ym_call *call, const char *field)
 {
@@ -84,8 +84,8 @@ bool a1111_size_given(const struct ym_call *call)
  * twice at four times theirs. Nothing but the name tells which it is. */
 int a1111_size_native(const char *model)
 {
-    static const char *const large[] = {"xl",      "sd3",   "sd35",   "flux",  "pony",    "illustrious", "noob",
-                                        "animagine", "qwen", "zimage", "chroma", "hidream", "lumina",     "kolors"};
+    static const char *const large[] = {"xl",        "sd3",  "sd35",   "flux",   "pony",    "illustrious", "noob",
+                                        "animagine", "qwen", "zimage", "chroma", "hidream", "lumina",      "kolors"};
     for (const char *p = model; *p; p++)
         for (size_t i = 0; i < YM_COUNT(large); i++)
             if (a1111_prefix(p, large[i]) > 0)

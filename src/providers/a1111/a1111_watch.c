@@ -5,9 +5,9 @@
 
 #include "a1111.h"
 
-#define LOOK_MS      2000
+#define LOOK_MS       2000
 #define WATCH_SECONDS 60
-#define PROGRESS     "/sdapi/v1/progress"
+#define PROGRESS      "/sdapi/v1/progress"
 
 /* Newer servers tell whose picture it is: nobody's before they begin. */
 static bool is_others(const struct ym_call *call, const cJSON *doc)
@@ -43,8 +43,8 @@ static void progress_read(const struct ym_call *call, const struct ym_reply *rep
     n->what = YM_NEXT_WAIT;
     n->wait = YM_MS(LOOK_MS);
     if (is_others(call, doc) || cJSON_IsNull(ym_json_get(doc, "current_task"))) {
-        snprintf(n->detail, sizeof n->detail, is_others(call, doc) ? "waits for another picture at the server"
-                                                                   : "waits for the server to begin");
+        snprintf(n->detail, sizeof n->detail,
+                 is_others(call, doc) ? "waits for another picture at the server" : "waits for the server to begin");
         return;
     }
     n->progress = p > 0 && p <= 1 ? p : p > 1 ? 1 : 0;
@@ -81,14 +81,16 @@ static void over(struct ym_next *n, bool runs_on)
     n->cost_known = true;
 }
 
-static void cancel_send(const struct ym_call *call, struct ym_next *n, const char *method, const char *path, unsigned tag)
+static void cancel_send(const struct ym_call *call, struct ym_next *n, const char *method, const char *path,
+                        unsigned tag)
 {
     a1111_http(call, n, tag, method, YM_SAFE, path)->timeout = YM_SEC(WATCH_SECONDS);
 }
 
 /* sd-server takes a job out of its queue, but does not stop one that it is making. A finished one answers
  * with itself: its result is there to be fetched. */
-static void cancel_sdcpp(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep, struct ym_next *n)
+static void cancel_sdcpp(const struct ym_call *call, const cJSON *state, const struct ym_reply *rep,
+                         struct ym_next *n)
 {
     const char *handle = ym_json_str(state, "handle");
     if (!rep && handle) {
@@ -114,7 +116,8 @@ static void cancel_webui(const struct ym_call *call, const struct ym_reply *rep,
         over(n, rep->tag != A1111_TAG_CANCEL || rep->status != 200);
 }
 
-int a1111_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *e)
+int a1111_cancel(const struct ym_call *call, cJSON **state, const struct ym_reply *rep, struct ym_next *ret,
+                 struct ym_err *e)
 {
     struct ym_next n = {.progress = -1};
     (void)e;
