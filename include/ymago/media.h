@@ -40,8 +40,9 @@ const char *ym_media_mime_of_ext(const char *ext); /* "image/jpeg" for "JPG"; NU
  * In a cage: bubblewrap (no network, no other processes, read-only /usr, nothing of the user's files), or
  * where that cannot be had Landlock with a network filter; without either it is refused. An empty
  * environment, resource limits, a process group of its own that is killed as a whole at the end, on
- * cancelling and when the time is up. What it reads and writes are open descriptors, which it knows as
- * /proc/self/fd/N: no path of ours is visible to it. */
+ * cancelling and when the time is up. It starts no processes of its own, only threads. What it reads and
+ * writes are open descriptors, which it knows as /proc/self/fd/N: no path of ours is visible to it. One that
+ * is open for reading cannot be written (a kernel without Landlock ensures that only where all are so). */
 struct ym_child_file {
     int fd;                    /* ours; borrowed */
     int as;                    /* its number there, >= 3: "/proc/self/fd/4" */
@@ -52,6 +53,9 @@ struct ym_child {
     unsigned nfiles;           /* at most 24 */
     const char *input;         /* its standard input; NULL = /dev/null */
     size_t input_len;
+    /* Its standard input in pieces instead, asked for whenever it can take more: bytes written to `buf`, 0 at
+     * the end, -errno to end it all. On the calling thread, as line and stopped. */
+    ssize_t (*feed)(void *ctx, void *buf, size_t size);
     struct ym_buf *out;        /* its standard output, up to out->max, then -E2BIG; NULL = not read */
     void (*line)(void *ctx, const char *line); /* each line of standard output instead; may be NULL */
     bool (*stopped)(void *ctx);                /* asked about four times a second; may be NULL */

@@ -168,12 +168,14 @@ static void media_finish(struct received *m, struct ym_err *e)
 {
     int64_t size = ym_staging_size(m->st);
     struct ym_err why;
-    if (ym_media_probe_fd(ym_staging_fd(m->st), size, &m->info, &why) == 0) {
+    int fd = ym_staging_fd(m->st);
+    if (ym_media_probe_fd(fd, size, &m->info, &why) == 0 && ym_media_check_fd(fd, &m->info, &why) == 0) {
         m->is_media = true;
         snprintf(m->mime, sizeof(m->mime), "%s", m->info.type->mime);
         snprintf(m->ext, sizeof(m->ext), "%s", m->info.type->ext);
     }
     if (!m->is_media) { /* never shown, never kept */
+        ym_log(YM_INFO, "engine", "%s: %s %s", m->name, why.msg, why.words);
         ym_staging_drop(ym_steal(&m->st));
         return;
     }
