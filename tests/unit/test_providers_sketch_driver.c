@@ -173,9 +173,50 @@ static void test_refuses_what_it_cannot(void **state)
     struct ym_err e = {0};
     setup_init(&t, "{}", 0);
     assert_int_equal(ym_driver_sketch.check(&t.call, &e), 0);
-    t.req.kind = YM_VIDEO;
-    assert_int_equal(ym_driver_sketch.check(&t.call, &e), -EINVAL);
     setup_fini(&t);
+}
+
+static void test_every_kind_refuses_its_own(void **state)
+{
+    static const struct {
+        enum ym_kind kind;
+        const char *params, *says;
+    } cases[] = {
+        {YM_VIDEO, "{\"duration\":0.2}", "0.5 to 60 seconds"},
+        {YM_VIDEO, "{\"duration\":61}", "0.5 to 60 seconds"},
+        {YM_VIDEO, "{\"resolution\":\"8K\"}", "1080p"},
+        {YM_VIDEO, "{\"aspect_ratio\":\"6:1\"}", "1:4 to 4:1"},
+        {YM_VIDEO, "{\"width\":4000,\"height\":400}", "1920 pixels"},
+        {YM_VIDEO, "{\"fps\":120}", "pictures a second"},
+        {YM_AUDIO, "{\"format\":\"midi\"}", "mp3, wav"},
+        {YM_SFX, "{\"duration\":0.1}", "0.5 to 60 seconds"},
+        {YM_SFX, "{\"format\":\"midi\"}", "mp3, wav"},
+        {YM_TEXT, "{\"schema\":{\"enum\":[]}}", "enum"},
+    };
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(cases); i++) {
+        struct setup t;
+        struct ym_err e = {0};
+        setup_init(&t, cases[i].params, 0);
+        t.req.kind = cases[i].kind;
+        assert_int_equal(ym_driver_sketch.check(&t.call, &e), -EINVAL);
+        assert_int_equal(e.cls, YM_INVALID);
+        assert_non_null(strstr(e.msg, cases[i].says));
+        setup_fini(&t);
+    }
+    for (int k = 0; k < YM_KIND_COUNT; k++) { /* and nothing else: it stands in for every provider */
+        struct setup t;
+        struct ym_err e = {0};
+        setup_init(&t, "{\"steps\":20,\"voice\":\"Rachel\",\"temperature\":1,\"styles\":[\"a\"],\"params\":{\"x\":1}}", 0);
+        t.req.kind = (enum ym_kind)k;
+        assert_int_equal(ym_driver_sketch.check(&t.call, &e), 0);
+        assert_string_equal(ym_driver_sketch.default_model[k], "sketch");
+        if (k != YM_IMAGE) {
+            t.req.prompt[0] = '\0';
+            assert_int_equal(ym_driver_sketch.check(&t.call, &e), -EINVAL);
+        }
+        setup_fini(&t);
+    }
 }
 
 static void test_done_is_free(void **state)
@@ -240,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_sizes_follow_the_request),
         cmocka_unit_test(test_variation_adds_to_seed),
         cmocka_unit_test(test_refuses_what_it_cannot),
+        cmocka_unit_test(test_every_kind_refuses_its_own),
         cmocka_unit_test(test_done_is_free),
         cmocka_unit_test(test_storage_errors_keep_their_words),
     };

@@ -162,6 +162,8 @@ struct art {
     double sun_x, sun_y, sun_r;
     bool night;   /* the light in the sky is the moon */
     bool subject; /* somebody stands before the disc of sun or moon: keep the land low */
+    bool moves;   /* for a film: weather is left out, the bare sky is kept */
+    cairo_surface_t *sky; /* what lies behind the land, when it moves */
 };
 struct rng art_rng(const struct art *a, const char *part);
 uint32_t art_noise(const struct art *a, const char *part); /* a seed for noise */
@@ -262,6 +264,19 @@ void finish_weather(struct art *a); /* rain, snow, fog over everything */
 void finish_grain(struct art *a);   /* vignette and paper */
 void finish_refs(struct art *a, const int *fds, size_t n);
 void letter_paint(struct art *a, const char *prompt);
+
+/* ---- for a film: the picture without letters, weather and grain, and what lies behind it ---- */
+struct layers {
+    cairo_surface_t *picture, *sky; /* x8 r8 g8 b8; sky NULL = all is one plane */
+    struct scene scene;
+    struct palette palette;
+    double sun_x, sun_y, horizon; /* 0..1 */
+    bool night;
+};
+int layers_paint(struct layers *ret, const struct sketch_wish *w, struct ym_err *e);
+void layers_fini(struct layers *l);
+/* The letters alone, on a transparent surface of that size. NULL without memory. */
+cairo_surface_t *letters_paint(int width, int height, const char *prompt);
 int png_write(struct art *a, int (*write)(void *ctx, const void *data, size_t len), void *ctx);
 
 #endif

@@ -132,10 +132,22 @@ static void ground_paint(struct art *a)
         tree_flowers(a, line, a->unit * 0.020, "flowers");
 }
 
+static cairo_surface_t *surface_copy(struct art *a)
+{
+    cairo_surface_t *copy = cairo_image_surface_create(CAIRO_FORMAT_RGB24, a->w, a->h);
+    cairo_t *cr = cairo_create(copy);
+    cairo_set_source_surface(cr, a->surface, 0, 0);
+    cairo_paint(cr);
+    cairo_destroy(cr);
+    return copy;
+}
+
 static void land_compose(struct art *a)
 {
     unsigned p = a->sc.places;
     sky_paint(a);
+    if (a->moves)
+        a->sky = surface_copy(a);
     if (p & IN_CITY) {
         city_paint(a);
         return;
@@ -180,7 +192,8 @@ static void art_compose(struct art *a)
         water_under(a);
     } else {
         land_compose(a);
-        finish_weather(a);
+        if (!a->moves)
+            finish_weather(a);
     }
 }
 
@@ -237,4 +250,55 @@ int sketch_draw(const struct sketch_wish *w, int (*write)(void *ctx, const void 
     if (rc)
         return ym_fail(e, YM_LOCAL, -rc, "The sketch could not be stored: %s.", strerror(-rc));
     return 0;
+}
+
+int layers_paint(struct layers *ret, const struct sketch_wish *w, struct ym_err *e)
+{
+    struct art a;
+    int rc = sketch_check(w, e);
+    if (rc)
+        return rc;
+    art_init(&a, w);
+    a.moves = true;
+    if (!cairo_status(a.cr)) {
+        art_compose(&a);
+        finish_refs(&a, w->refs, w->nrefs);
+    }
+    cairo_status_t st = cairo_status(a.cr);
+    if (!st && a.sky)
+        st = cairo_surface_status(a.sky);
+    cairo_destroy(a.cr);
+    cairo_surface_flush(a.surface);
+    *ret = (struct layers){.picture = a.surface, .sky = a.sky, .scene = a.sc, .palette = a.pal,
+                           .sun_x = a.sun_x / a.w, 
+                           .sun_y = a.sun_y / a.h, .horizon = a.horizon / a.h, .night = a.night};
+    if (!st)
+        return 0;
+    layers_fini(ret);
+    return ym_fail(e, YM_LOCAL, ENOMEM, "The sketch could not be drawn: %s.", cairo_status_to_string(st));
+}
+
+void layers_fini(struct layers *l)
+{
+    if (l->picture)
+        cairo_surface_destroy(l->picture);
+    if (l->sky)
+        cairo_surface_destroy(l->sky);
+    *l = (struct layers){0};
+}
+
+cairo_surface_t *letters_paint(int width, int height, const char *prompt)
+{
+    struct art a = {.w = width, .h = height};
+    a.unit = fmin(a.w, a.h);
+    a.surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, width, height);
+    a.cr = cairo_create(a.surface);
+    letter_paint(&a, prompt);
+    cairo_status_t st = cairo_status(a.cr);
+    cairo_destroy(a.cr);
+    cairo_surface_flush(a.surface);
+    if (!st)
+        return a.surface;
+    cairo_surface_destroy(a.surface);
+    return NULL;
 }
