@@ -286,8 +286,8 @@ IN_EVERY_CAGE(test_inherits_nothing)
 }
 
 /* ---- what goes on for ever ---- */
-/* Is there a process with this in its command line? */
-static bool running(const char *mark)
+/* Is there a process with this in its command line? program: only one whose command line begins so. */
+static bool running(const char *mark, const char *program)
 {
     DIR *d = opendir("/proc");
     struct dirent *x;
@@ -297,7 +297,7 @@ static bool running(const char *mark)
         snprintf(path, sizeof(path), "/proc/%s/cmdline", x->d_name);
         YM_AUTOCLOSE int fd = x->d_name[0] >= '0' && x->d_name[0] <= '9' ? open(path, O_RDONLY | O_CLOEXEC) : -1;
         ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
-        found = n > 0 && memmem(text, (size_t)n, mark, strlen(mark));
+        found = n > 0 && memmem(text, (size_t)n, mark, strlen(mark)) && !strncmp(text, program, strlen(program));
     }
     closedir(d);
     return found;
@@ -333,14 +333,14 @@ IN_EVERY_CAGE(test_ends_in_time)
     assert_int_equal(r.e.cls, YM_LOCAL);
     assert_true(asked >= 2 && asked < 20);
     assert_true(ym_mono_now().ns - t0.ns < 8000000000);
-    assert_false(running(mark));
+    assert_false(running(mark, ""));
     result_fini(&r);
     asked = 0;
     c = (struct ym_child){.limit = YM_SEC(30), .stopped = second_time, .ctx = &asked};
     r = python(script, &c, NULL, 0);
     assert_int_equal(r.rc, -ECANCELED);
     assert_int_equal(r.e.cls, YM_CANCELLED);
-    assert_false(running(mark));
+    assert_false(running(mark, ""));
     result_fini(&r);
 }
 
@@ -424,14 +424,14 @@ IN_EVERY_CAGE(test_dies_with_us)
         ym_child_run(&c, NULL);
         _exit(0);
     }
-    for (int i = 0; i < 1000 && !running(mark); i++)
+    for (int i = 0; i < 1000 && !running(mark, "/usr/bin/python3"); i++) /* bubblewrap is through with its preparations */
         usleep(10000);
-    assert_true(running(mark));
+    assert_true(running(mark, "/usr/bin/python3"));
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    for (int i = 0; i < 500 && running(mark); i++)
+    for (int i = 0; i < 500 && running(mark, ""); i++)
         usleep(10000);
-    assert_false(running(mark));
+    assert_false(running(mark, ""));
 }
 
 static void test_programs_that_are_not_there(void **state)

@@ -1,4 +1,6 @@
-/* bubblewrap's command line. */
+/* bubblewrap's command line. A limit of --die-with-parent: when the daemon is killed in the few milliseconds
+ * before bubblewrap has armed it inside, the child is not told; it then ends with its work, or with its CPU
+ * time. In every other case the group is killed from here. */
 #include <sys/stat.h>
 
 #include "cage.h"
