@@ -116,8 +116,12 @@ static bool count_read(struct reader *x, int *ret)
     } else if (c == '{' && isdigit((unsigned char)x->p[1])) {
         char *end;
         long lo = strtol(x->p + 1, &end, 10), hi = lo;
-        if (*end == ',')
-            hi = isdigit((unsigned char)end[1]) ? strtol(end + 1, &end, 10) : (end++, lo + 2);
+        if (*end == ',' && isdigit((unsigned char)end[1])) {
+            hi = strtol(end + 1, &end, 10);
+        } else if (*end == ',') { /* as many as one likes */
+            hi = lo + 2;
+            end++;
+        }
         if (*end != '}' || lo < 0 || hi < lo || hi > 1000)
             return false;
         x->p = end + 1;
