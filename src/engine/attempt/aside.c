@@ -48,7 +48,7 @@ void run_called_off(struct ym_engine *e, struct run *run, bool known, ym_money c
 static void cancel_done(struct ym_engine *e, struct run *run, const struct ym_next *nx)
 {
     if (nx->runs_on)
-        run_live(e, run, -1, run->members ? "" : "could not be stopped any more; its result will be kept in history");
+        run_live(e, run, -1, run->members ? "" : "could not be stopped any more; what is paid for arrives");
     else if (run->members)
         carrier_called_off(e, run, nx);
     else
