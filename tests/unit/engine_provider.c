@@ -341,7 +341,8 @@ static int order_look(const struct ym_call *call, cJSON *state, struct ym_next *
         p.cls = p.poll_cls;
         return fake_fail(&p, e);
     }
-    *next = (struct ym_next){.what = YM_NEXT_WAIT, .wait = YM_SEC(1), .has_handle = true, .progress = 0.5, .detail = "half of it is done"};
+    *next = (struct ym_next){.what = YM_NEXT_WAIT, .wait = YM_SEC(1), .has_handle = true, .progress = 0.5,
+                             .detail = "half of it is done"};
     if (left->valueint == 0) {
         next->what = YM_NEXT_WORK;
         next->work = work_order;
@@ -362,7 +363,8 @@ static int order_done(const struct ym_call *call, const struct ym_reply *rep, st
         if (special && o->play.item_cls == YM_OK)
             continue;
         struct ym_item *item = &next->items[next->nitems++];
-        *item = (struct ym_item){.member = i, .result = {.progress = -1, .nmedia = 1, .cost_known = true, .cost = {RIG_PRICE / 2}}};
+        *item = (struct ym_item){.member = i, .result = {.progress = -1, .nmedia = 1, .cost_known = true,
+                                                         .cost = {RIG_PRICE / 2}}};
         item->result.media[0] = rep->media_first + i;
         item->result.text = ym_asprintf("words about %s", o->texts[i]);
         if (special) {

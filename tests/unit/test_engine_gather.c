@@ -733,7 +733,8 @@ static void a_fallback_keeps_the_tier(void **state)
         {"fal/thirty-cents", "fal/thirty-cents#batch", 150000}, {"sketch/sketch", "fal/paint#batch", HALF}};
     struct rig *r = *state;
     for (int i = 0; i < 2; i++) {
-        YM_AUTOFREE char *toml = ym_asprintf("[providers.fal]\ngather_seconds = 2\n[models.paint]\nfallback = \"%s\"\n", rows[i].next);
+        YM_AUTOFREE char *toml = ym_asprintf("[providers.fal]\ngather_seconds = 2\n"
+                                             "[models.paint]\nfallback = \"%s\"\n", rows[i].next);
         rig_configure(r, toml);
         rig_play(r, (struct play){.what = PLAY_FAIL, .cls = YM_THROTTLED, .until_reset = true});
         save(r, 2 * i, 2 * i + 2);

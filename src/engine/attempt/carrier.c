@@ -153,7 +153,8 @@ static void member_lost(struct ym_engine *e, struct ym_job_row *r, struct lane *
         f.reserved = a.reserved;
         ym_attempt_row_fini(&a);
     }
-    ym_fail(&err, YM_LOST, ENOTSUP, "It is in a batch that this program cannot follow any more; whether it was billed is not known.");
+    ym_fail(&err, YM_LOST, ENOTSUP,
+            "It is in a batch that this program cannot follow any more; whether it was billed is not known.");
     attempt_failed(e, r, l, &f, &err);
 }
 
@@ -207,11 +208,13 @@ void carrier_rejoin(struct ym_engine *e, struct ym_job_row *r)
 }
 
 /* ---- steps ---- */
-int carrier_step(struct run *c, const struct ym_call *call, const struct ym_reply *rep, struct ym_next *ret, struct ym_err *err)
+int carrier_step(struct run *c, const struct ym_call *call, const struct ym_reply *rep, struct ym_next *ret,
+                 struct ym_err *err)
 {
     const struct members *all = c->members;
     if (c->row.has_handle && !c->state) /* it would be bought once more */
-        return ym_fail(err, YM_LOST, ENOENT, "The journal does not say any more which batch at %s this is.", c->driver->name);
+        return ym_fail(err, YM_LOST, ENOENT, "The journal does not say any more which batch at %s this is.",
+                       c->driver->name);
     YM_AUTOFREE struct ym_call *calls = ym_alloc_array(all->n, sizeof(*calls));
     for (unsigned i = 0; i < all->n; i++) {
         run_call(all->v[i] ? all->v[i] : carrier_lead(c), &calls[i]);
@@ -238,7 +241,8 @@ void run_live(struct ym_engine *e, struct run *run, double progress, const char 
         struct run *m = all->v[i];
         if (!m || m->ended)
             continue;
-        snprintf(text, sizeof(text), "in a batch of %u at %s%s%s%s", living, run->driver->name, detail[0] ? ": " : "", detail,
+        snprintf(text, sizeof(text), "in a batch of %u at %s%s%s%s", living, run->driver->name, detail[0] ? ": " : "",
+                 detail,
                  atomic_load(&m->cancelled) ? "; cancelled too late, its result will be kept in history" : "");
         live_set(e, &m->row.id, progress, text);
     }

@@ -76,12 +76,13 @@ int tier_check(struct ym_engine *e, const struct ym_driver *d, const struct ym_c
     char who[130];
     size_t ignored;
     if (tier_marked(call->req->model, &ignored))
-        return ym_fail(err, YM_INVALID, EINVAL, "A model cannot be called \"...%s\" here: write tier: batch on a line of its own.", MARK);
+        return ym_fail(err, YM_INVALID, EINVAL,
+                       "A model cannot be called \"...%s\" here: write tier: batch on a line of its own.", MARK);
     if (!tier_asked(fields))
         return 0;
     if (!d->gather && offered_by(e, call->req->kind, who, sizeof(who)))
-        return ym_fail(err, YM_INVALID, EINVAL, "tier: batch is offered by %s; %s has none: name one of these, or take the line out.",
-                       who, d->name);
+        return ym_fail(err, YM_INVALID, EINVAL,
+                       "tier: batch is offered by %s; %s has none: name one of these, or take the line out.", who, d->name);
     if (!d->gather)
         return ym_fail(err, YM_INVALID, EINVAL, "tier: batch is offered by no model that makes %s here: take the line out.",
                        ym_kind_name(call->req->kind));
