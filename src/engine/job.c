@@ -17,7 +17,7 @@ static const uint8_t job_next[YM_JOB_STATE_COUNT][JE_COUNT] = {
                             [JE_CANCELLED] = YM_JOB_CANCELLED, [JE_HOLD] = YM_JOB_HELD },
     [YM_JOB_ACCEPTED]   = { [JE_SENT] = YM_JOB_ACCEPTED, [JE_HANDLE] = YM_JOB_ACCEPTED, [JE_STORED] = YM_JOB_STORED,
                             [JE_REJECTED] = YM_JOB_FAILED, [JE_NO_ANSWER] = YM_JOB_UNKNOWN, [JE_CANCELLED] = YM_JOB_CANCELLED,
-                            [JE_AGAIN_LATER] = YM_JOB_QUEUED },
+                            [JE_AGAIN_LATER] = YM_JOB_QUEUED, [JE_HOLD] = YM_JOB_HELD },
     [YM_JOB_STORED]     = { [JE_PLACED] = YM_JOB_DONE, [JE_CANCELLED] = YM_JOB_CANCELLED },
     [YM_JOB_DONE]       = { [JE_HOLD] = YM_JOB_HELD },   /* its bytes are gone everywhere */
     [YM_JOB_FAILED]     = { [JE_RELEASED] = YM_JOB_QUEUED, [JE_HOLD] = YM_JOB_HELD, [JE_ADOPTED] = YM_JOB_DONE },

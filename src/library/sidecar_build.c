@@ -123,6 +123,8 @@ static void add_remarks(cJSON *y, const struct ym_sidecar_in *in)
     const struct ym_job_row *j = in->job;
     YM_AUTOJSON cJSON *tried = j->tried ? cJSON_Parse(j->tried) : NULL;
     const cJSON *refused = ym_json_get(tried, "tried");
+    if (j->tier)
+        add_text(y, "tier", j->tier);
     if (j->model_version)
         add_text(y, "model_version", j->model_version);
     if (refused && refused->child) /* models that would not, before this one */

@@ -17,7 +17,7 @@
 /* ---- what the parent prints ---- */
 static void defaults_say(struct ym_buf *out, const struct ym_status *s)
 {
-    static const enum ym_kind shown[] = {YM_IMAGE, YM_VIDEO, YM_AUDIO, YM_TEXT};
+    static const enum ym_kind shown[] = {YM_IMAGE, YM_VIDEO, YM_AUDIO, YM_SFX, YM_TEXT};
     char m[32];
     for (size_t i = 0; i < YM_COUNT(shown); i++) {
         const struct ym_kind_default *d = &s->defaults[shown[i]];

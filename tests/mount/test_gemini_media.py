@@ -292,17 +292,3 @@ def test_list_of_models():
         lib.ctl("reload")
         wait_for(lambda: len(asked(fake, "/models")) >= 4, what="every page of the list")
         wait_for(lambda: os.path.exists(lib.path("models/gemini")), what="models/gemini")
-
-
-# ---- batches ----
-
-@pytest.mark.skipif(not os.environ.get("YMAGO_BATCH_TIER"), reason="the engine gathers no batches yet")
-def test_batch_tier(lib, fake):
-    fake.script([{"do": "reversed"}])
-    for word in ("fox", "owl", "hen"):
-        lib.save(f"images/{word}.txt", f"---\ntier: batch\n---\na {word}")
-    for word in ("fox", "owl", "hen"):
-        assert lib.wait(f"images/{word}.txt", 60) == [f"images/{word}.jpg"]
-        assert lib.sidecar(f"images/{word}.jpg")["prompt"] == f"a {word}"
-    assert asked(fake, ":generateContent") == []
-    assert len(asked(fake, ":batchGenerateContent")) >= 1

@@ -7,8 +7,10 @@
 #include "gemini.h"
 
 #define HALF 0.5
-/* The whole answer comes at once, an attempt stages 16 media files, and a model may give a second picture. */
-#define JOBS_MAX 12
+/* The whole answer comes at once, an attempt stages 256 media files, and a model may give a second picture. */
+#define JOBS_MAX 100
+/* A batch with its requests in it may have 20 MB; base64 takes a third more than the references themselves. */
+#define REFS_BYTES (13 << 20)
 
 /* ---- refusing ---- */
 
@@ -253,6 +255,7 @@ static int batch_cancel(const struct ym_call *call, cJSON **state, const struct 
 
 const struct ym_gather gemini_gather = {
     .max_jobs = JOBS_MAX,
+    .max_bytes = REFS_BYTES,
     .check = batch_check,
     .price_factor = HALF,
     .step = batch_step,
