@@ -10,7 +10,7 @@ static const char text[] =
     "    echo \"A lighthouse at dusk, oil painting\" > images/lighthouse.txt\n"
     "\n"
     "makes `images/lighthouse.png`, and `lighthouse.png.json`, which tells how it was made.\n"
-    "`videos/` and `audio/` work the same way where there is a model for them (see `STATUS.txt`).\n"
+    "`videos/` and `audio/` work the same way, and `sfx/` and `texts/` once you make them.\n"
     "Everything else is an ordinary file. Unmounted, this is an ordinary folder.\n"
     "\n"
     "| You want | Do this |\n"
