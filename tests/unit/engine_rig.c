@@ -48,6 +48,14 @@ void rig_configure(struct rig *r, const char *toml)
         rig_start(r);
 }
 
+void rig_allow(struct rig *r, const char *origin)
+{
+    free(r->allow);
+    r->allow = ym_strdup(origin);
+    if (r->net)
+        ym_net_allow(r->net, (const char *const[]){origin, NULL});
+}
+
 void rig_start(struct rig *r)
 {
     struct ym_err e = {0};
@@ -57,6 +65,8 @@ void rig_start(struct rig *r)
     pthread_mutex_unlock(&r->lock);
     if (ym_journal_open(r->base.s.state_fd, YM_JOURNAL_WRITE, &r->journal, &e) < 0)
         fail_msg("%s", e.msg);
+    ym_assert(ym_net_new(&(struct ym_net_options){.user_agent = "test", .allow = (const char *const[]){r->allow, NULL}},
+                         &r->net, &e) == 0);
     r->pool = ym_pool_new(3, "test-work");
     struct ym_engine_parts p = {.store = &r->base.s,
                                 .journal = r->journal,
@@ -80,6 +90,7 @@ static void rig_end(struct rig *r, ym_dur wait, bool killed)
     r->dying = true;
     pthread_cond_broadcast(&r->cond);
     pthread_mutex_unlock(&r->lock);
+    ym_net_free(ym_steal(&r->net)); /* first, as the program does: what is out comes back to a pool that is there */
     ym_pool_free(ym_steal(&r->pool));
     ym_engine_free(ym_steal(&r->e));
     if (killed) /* then it did not write down that it ended by itself */
@@ -107,7 +118,6 @@ void rig_restart(struct rig *r)
 int rig_setup(void **state)
 {
     struct rig *r = ym_alloc(sizeof(*r));
-    struct ym_err e;
     void *base;
     noon();
     fixture_setup(&base);
@@ -123,7 +133,6 @@ int rig_setup(void **state)
     int log = openat(r->base.s.state_fd, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ym_log_open(log, YM_DEBUG);
     ym_assert(mkdirat(r->base.s.lib_fd, "images", 0755) == 0);
-    ym_assert(ym_net_new(&(struct ym_net_options){.user_agent = "test"}, &r->net, &e) == 0);
     rig_configure(r, "");
     rig_start(r);
     *state = r;
@@ -135,7 +144,7 @@ int rig_teardown(void **state)
     struct rig *r = *state;
     if (r->e)
         rig_kill(r);
-    ym_net_free(r->net);
+    free(r->allow);
     ym_config_unref(r->config);
     ym_log_open(-1, YM_INFO);
     ym_store_close(&r->base.s);

@@ -48,6 +48,7 @@ struct rig {
     struct ym_journal *journal;
     struct ym_config *config;
     struct ym_net *net;
+    char *allow; /* an origin of the test's own that may be reached; NULL = none */
     struct ym_pool *pool;
     struct ym_engine *e;
     struct ym_clock clock;
@@ -73,6 +74,7 @@ int rig_setup(void **state); /* library, images/, engine running as if mounted *
 int rig_teardown(void **state);
 /* Another configuration for the whole rig: TOML, before anything was started. */
 void rig_configure(struct rig *r, const char *toml);
+void rig_allow(struct rig *r, const char *origin);
 void rig_start(struct rig *r);
 void rig_stop(struct rig *r);    /* as SIGTERM: waits for what runs */
 void rig_kill(struct rig *r);    /* as kill -9: what runs is lost, the journal stays as it is */

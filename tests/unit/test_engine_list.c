@@ -138,7 +138,7 @@ static void models_are(struct rig *r, const char *provider, int n, const char *e
 static void configure(struct rig *r, const char *providers)
 {
     YM_AUTOFREE char *origin = ym_asprintf("http://127.0.0.1:%d", server->port);
-    ym_net_allow(r->net, (const char *const[]){origin, NULL});
+    rig_allow(r, origin);
     rig_configure(r, providers);
 }
 
