@@ -251,6 +251,11 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
 
 /* Longest time of one request. */
 ym_dur driver_timeout(const struct ym_driver *d, const struct ym_provider_conf *pc);
+/* The headers of a request with its credentials. *basic (NULL at the start) becomes a secret that the
+ * caller frees with the request. YM_AUTH without a key. */
+#define HEADERS_MAX 13
+int headers_make(const struct ym_http *h, const struct ym_driver *d, const struct ym_secret *key, struct ym_secret **basic,
+                 struct ym_header out[static HEADERS_MAX], struct ym_err *err);
 
 /* ---- list.c: the providers' own lists of models ---- */
 void lists_init(struct ym_engine *e);

@@ -23,6 +23,7 @@ def test_second_request_of_a_kept_connection(fake, lib, do):
     lib.wait_state("images/second.txt", "unknown")
     assert fake.stats(log=False)["by_prompt"]["the second"] == 1
     assert fake.stats(log=False)["connections"] - before["connections"] <= 3, "the connection was not kept"
+    lib.wait_exists("images/second.error.log")
     assert "unknown" in lib.read("images/second.error.log")
     lib.ymago("retry", lib.path("images/second.txt"))
     lib.wait("images/second.txt")

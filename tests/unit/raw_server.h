@@ -72,6 +72,9 @@ static inline bool raw_read_head(struct raw_server *s, int fd, char *head, size_
     return false;
 }
 
+/* The head of the request that this connection's thread read last; s->last is that of any connection. */
+static _Thread_local char raw_request[8192];
+
 /* Reads one whole request, counts and remembers it. */
 static inline bool raw_read_request(struct raw_server *s, int fd)
 {
@@ -89,6 +92,7 @@ static inline bool raw_read_request(struct raw_server *s, int fd)
         }
         have += (size_t)r;
     }
+    snprintf(raw_request, sizeof(raw_request), "%s", head);
     pthread_mutex_lock(&s->lock);
     memcpy(s->last, head, sizeof(s->last));
     free(s->last_body);

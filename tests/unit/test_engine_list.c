@@ -89,7 +89,7 @@ static void serve(struct raw_server *s, int fd, int nth)
     (void)nth;
     while (raw_read_request(s, fd)) {
         int fails = atomic_load(&failing);
-        bool one = strstr(s->last, "GET /one") != NULL;
+        bool one = strstr(raw_request, "GET /one") != NULL;
         if (fails == 2)
             return;
         if (fails == 1)

@@ -60,3 +60,36 @@ void call_init(struct ym_engine *e, const struct ym_driver *d, const char *job_i
                             .timeout = driver_timeout(d, &pc)};
     prices_init(e, mem, &ret->prices);
 }
+
+/* RFC 7617: "user:password" in base64. */
+static struct ym_secret *basic_secret(const struct ym_secret *key)
+{
+    const char *plain = ym_secret_reveal(key);
+    size_t n = strlen(plain);
+    char *text = ym_alloc(4 * ((n + 2) / 3) + 1);
+    struct ym_secret *basic = ym_secret_new(text, ym_b64_encode((const uint8_t *)plain, n, text));
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return basic;
+}
+
+int headers_make(const struct ym_http *h, const struct ym_driver *d, const struct ym_secret *key, struct ym_secret **basic,
+                 struct ym_header out[static HEADERS_MAX], struct ym_err *err)
+{
+    ym_assert(h->nheaders < HEADERS_MAX);
+    for (unsigned i = 0; i < h->nheaders; i++) {
+        const struct ym_call_header *c = &h->headers[i];
+        out[i] = (struct ym_header){.name = c->name, .value = c->value, .prefix = c->prefix};
+        if (!c->credential)
+            continue;
+        ym_assert(strcmp(c->credential, "api_key") == 0);
+        if (!key)
+            return ym_fail(err, YM_AUTH, EACCES, "No key for %s: set %s (environment or configuration), then `ymago reload`.",
+                           d->name, d->key_env ? d->key_env : "its api_key");
+        if (c->prefix && strcmp(c->prefix, "Basic ") == 0 && !*basic)
+            *basic = basic_secret(key);
+        out[i].secret = c->prefix && strcmp(c->prefix, "Basic ") == 0 ? *basic : key;
+    }
+    out[h->nheaders] = (struct ym_header){0};
+    return 0;
+}

@@ -262,46 +262,15 @@ static int pieces_make(struct exchange *x, struct ym_piece *pieces, struct ym_er
     return 0;
 }
 
-/* RFC 7617: "user:password" in base64. */
-static const struct ym_secret *basic_secret(struct exchange *x, const struct ym_secret *key)
-{
-    const char *plain = ym_secret_reveal(key);
-    size_t n = strlen(plain);
-    char *text = ym_alloc(4 * ((n + 2) / 3) + 1);
-    x->basic = ym_secret_new(text, ym_b64_encode((const uint8_t *)plain, n, text));
-    explicit_bzero(text, strlen(text));
-    free(text);
-    return x->basic;
-}
-
-static int headers_make(struct exchange *x, const struct ym_provider_conf *pc, struct ym_header out[static 13],
-                        struct ym_err *err)
-{
-    const struct ym_http *h = x->http;
-    for (unsigned i = 0; i < h->nheaders; i++) {
-        const struct ym_call_header *c = &h->headers[i];
-        out[i] = (struct ym_header){.name = c->name, .value = c->value, .prefix = c->prefix};
-        if (!c->credential)
-            continue;
-        ym_assert(strcmp(c->credential, "api_key") == 0);
-        if (!pc->key)
-            return ym_fail(err, YM_AUTH, EACCES, "No key for %s: set %s (environment or configuration), then `ymago reload`.",
-                           x->run->driver->name, x->run->driver->key_env ? x->run->driver->key_env : "its api_key");
-        out[i].secret = c->prefix && strcmp(c->prefix, "Basic ") == 0 ? basic_secret(x, pc->key) : pc->key;
-    }
-    out[h->nheaders] = (struct ym_header){0};
-    return 0;
-}
-
 static void exchange_submit(struct exchange *x)
 {
     struct ym_engine *e = x->run->e;
-    struct ym_header headers[13];
+    struct ym_header headers[HEADERS_MAX];
     struct ym_provider_conf pc;
     struct ym_config *c = ym_engine_config(e);
     ym_config_provider(c, x->run->driver->name, &pc);
     YM_AUTOFREE struct ym_piece *pieces = ym_alloc_array(x->http->nparts + 1u, sizeof(*pieces));
-    if (headers_make(x, &pc, headers, &x->prepare) < 0 || pieces_make(x, pieces, &x->prepare) < 0) {
+    if (headers_make(x->http, x->run->driver, pc.key, &x->basic, headers, &x->prepare) < 0 || pieces_make(x, pieces, &x->prepare) < 0) {
         x->msg = (struct ym_msg){.run = exchange_back, .drop = exchange_drop};
         ym_inbox_post(e->in, &x->msg);
     } else {

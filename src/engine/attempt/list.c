@@ -199,44 +199,14 @@ static void ask_done(void *ctx, const struct ym_net_result *r)
     ym_pool_post(a->e->p.pool, &a->msg, false);
 }
 
-/* RFC 7617: "user:password" in base64. */
-static const struct ym_secret *ask_basic(struct ask *a, const struct ym_secret *key)
-{
-    const char *plain = ym_secret_reveal(key);
-    size_t n = strlen(plain);
-    char *text = ym_alloc(4 * ((n + 2) / 3) + 1);
-    a->basic = ym_secret_new(text, ym_b64_encode((const uint8_t *)plain, n, text));
-    explicit_bzero(text, strlen(text));
-    free(text);
-    return a->basic;
-}
-
-static int ask_headers(struct ask *a, const struct ym_driver *d, const struct ym_secret *key,
-                       struct ym_header out[static 13], struct ym_err *err)
-{
-    const struct ym_http *h = &a->nx.http[0];
-    for (unsigned i = 0; i < h->nheaders; i++) {
-        const struct ym_call_header *c = &h->headers[i];
-        out[i] = (struct ym_header){.name = c->name, .value = c->value, .prefix = c->prefix};
-        if (!c->credential)
-            continue;
-        if (!key)
-            return ym_fail(err, YM_AUTH, EACCES, "No key for %s: set %s, then `ymago reload`.", d->name,
-                           d->key_env ? d->key_env : "its api_key");
-        out[i].secret = c->prefix && strcmp(c->prefix, "Basic ") == 0 ? ask_basic(a, key) : key;
-    }
-    out[h->nheaders] = (struct ym_header){0};
-    return 0;
-}
-
 static void ask_submit(struct ask *a, const struct lister *l)
 {
     const struct ym_driver *d = l->e->lists->v[l->at].driver;
     const struct ym_http *h = &a->nx.http[0];
     struct ym_provider_conf pc;
-    struct ym_header headers[13];
+    struct ym_header headers[HEADERS_MAX];
     ym_config_provider(l->config, d->name, &pc);
-    if (ask_headers(a, d, pc.key, headers, &a->prepare) < 0) {
+    if (headers_make(h, d, pc.key, &a->basic, headers, &a->prepare) < 0) {
         a->msg = (struct ym_msg){.run = ask_back, .drop = ask_free};
         ym_inbox_post(l->e->in, &a->msg);
         return;
@@ -320,8 +290,10 @@ static void lister_step(struct lister *l, const struct ym_reply *rep)
         lister_send(l, &n);
     else if (n.what == YM_NEXT_DONE)
         lister_doc(l, ym_steal(&n.list));
-    else
-        ym_assert(n.what == YM_NEXT_WAIT && l->inflight > 0); /* for the others that are out */
+    else if (l->inflight == 0) { /* it waits for others, but none is out */
+        ym_fail(&err, YM_EMPTY, EPROTO, "The answer is no whole list of models.");
+        lister_fail(l, &err);
+    }
     ym_next_fini(&n);
 }
 

@@ -204,7 +204,8 @@ static void document_finish(struct receive *r)
         const char *text = ym_sieve_text(r->sieve, &len);
         size_t keep = len < 16384 ? len : 16384;
         ym_buf_add(&r->text, text, keep);
-        if (len == 0 && r->nmedia == 0) /* whole, and empty: some services answer so; the driver judges */
+        bool empty = len == 0 && r->nmedia == 0 && r->http->effect != YM_PAYS;
+        if (empty) /* and whole: some services answer so to an upload; the driver judges */
             r->err.cls = YM_OK;
         else if (ym_sieve_end(r->sieve, &r->json, &r->err) < 0)
             r->err.cls = r->http->effect == YM_PAYS ? YM_AMBIGUOUS : YM_TRANSIENT;
