@@ -168,6 +168,7 @@ void live_tick(struct ym_engine *e); /* tells of what moved */
 
 /* ---- sched.c ---- */
 struct lane *lane_get(struct ym_engine *e, const char *name);
+bool lane_is_parked(struct ym_engine *e, const char *name); /* until the provider's quota day ends */
 void lanes_load(struct ym_engine *e);
 void lanes_configure(struct ym_engine *e);
 void sched_queued(struct ym_engine *e, const struct ym_job_row *r); /* a job became claimable */

@@ -136,6 +136,14 @@ void sched_queued(struct ym_engine *e, const struct ym_job_row *r)
         l->earliest = r->run_at;
 }
 
+bool lane_is_parked(struct ym_engine *e, const char *name)
+{
+    const struct lane *l = e->lanes;
+    while (l && strcmp(l->name, name) != 0)
+        l = l->next;
+    return l && l->state == LANE_PARKED && l->wait_until.ns > engine_mono(e).ns;
+}
+
 /* ---- providers without a usable key ---- */
 bool provider_is_blocked(const struct ym_engine *e, const char *provider)
 {

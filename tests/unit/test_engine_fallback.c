@@ -54,6 +54,10 @@ static void when_the_day_is_used_up(void **state)
     model_is(r, P, "thirty-cents");
     rig_picture(r, R);
     assert_int_equal(rig_sent(r), 2);
+    rig_save(r, "images/later.txt", "a moon"); /* of this day nobody asks the first one again */
+    rig_idle(r);
+    model_is(r, "images/later.txt", "thirty-cents");
+    assert_int_equal(rig_sent(r), 3);
 }
 
 /* A key that does not work: also those that wait already ask the next one, and new ones do at once. */

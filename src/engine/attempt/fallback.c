@@ -63,6 +63,9 @@ static int model_try(struct ym_engine *e, struct ym_request *req, bool batch, co
         return r;
     if (!provider_is_usable(e, d))
         return ym_fail(why, YM_AUTH, EACCES, "%s has no key that works.", d->name);
+    YM_AUTOFREE char *lane = ym_asprintf("%s/%s", d->name, model);
+    if (lane_is_parked(e, lane))
+        return ym_fail(why, YM_THROTTLED, EAGAIN, "Its quota of the day is used up.");
     str_set(&req->provider, d->name);
     str_set(&req->model, model);
     call_init(e, d, "", 1, req, &mem, &call);

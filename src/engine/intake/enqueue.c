@@ -52,13 +52,16 @@ static void born_blocked(struct ym_engine *e, struct ym_job_row *r, const struct
     note_error(e, r, "no", "waits until a key is there");
 }
 
-/* Its own driver, or that of the next model when this one has no key that works. */
+/* Its own driver, or that of the next model when this one has no key that works, or no quota left. */
 static const struct ym_driver *driver_chosen(struct ym_engine *e, struct ym_job_row *r, const struct ym_driver *d)
 {
     struct ym_err why;
-    if (provider_is_usable(e, d))
+    if (!provider_is_usable(e, d))
+        ym_fail(&why, YM_AUTH, EACCES, "%s has no key that works.", d->name);
+    else if (lane_is_parked(e, r->lane))
+        ym_fail(&why, YM_THROTTLED, EAGAIN, "Its quota of the day is used up.");
+    else
         return d;
-    ym_fail(&why, YM_AUTH, EACCES, "%s has no key that works.", d->name);
     return fallback_take(e, r, &why) ? driver_find(e, r->provider) : d;
 }
 
