@@ -168,3 +168,14 @@ def test_children_stay_off_the_mount(sketch):
     assert seen > 5
     sketch.ctl("cancel videos/a.txt")
     wait_for(lambda: not children(sketch), 30, "ffmpeg is gone")
+
+
+def test_a_text_may_say_what_it_becomes(sketch):
+    """media_type goes before the folder; the same text without it is another request."""
+    assert sketch.make("images/rain.txt", "---\nmedia_type: sfx\nduration: 1\nformat: wav\n---\nrain\n", 60) == ["images/rain.wav"]
+    assert sketch.make("images/rain2.txt", "rain\n", 60) == ["images/rain2.png"]
+    sketch.umount()
+    sketch.mount()
+    sketch.idle()
+    assert sketch.state("images/rain.txt") == "done"
+    assert sketch.sidecar("images/rain.wav")["generation_parameters"]["media_type"] == "sfx"

@@ -283,6 +283,14 @@ struct inspection { /* the facts until decide() takes them */
     struct facts *f;
 };
 
+/* What the text itself says it shall become goes before its folder. */
+static void kind_named(struct facts *f)
+{
+    enum ym_kind k = ym_kind_parse(ym_json_str_or(f->fields, "media_type", ""));
+    if (k != YM_KIND_NONE)
+        f->kind = k;
+}
+
 static void inspect_work(void *ctx)
 {
     struct facts *f = ((struct inspection *)ctx)->f;
@@ -300,6 +308,8 @@ static void inspect_work(void *ctx)
             r = text_check(&f->file, &f->err);
         if (r == 0 && !f->blank)
             r = f->name.cls == YM_NM_DOCUMENT ? document_parse(f, d.fields) : text_parse(f, d.fields);
+        if (r == 0 && !f->blank && f->kind != YM_KIND_NONE)
+            kind_named(f);
         if (r == 0 && !f->blank && f->kind != YM_KIND_NONE)
             r = refs_read(f);
         if (f->file.bytes && f->kind != YM_KIND_NONE) /* a plain document has no identity */
