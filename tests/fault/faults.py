@@ -4,11 +4,12 @@ import io
 import json
 import os
 import sqlite3
+import subprocess
 
 import pytest
 from PIL import Image
 
-MEDIA = (".jpg", ".png", ".webp")
+MEDIA = (".jpg", ".png", ".webp", ".mp4")
 PRICE = 0.0336  # of the default model's picture
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may make file systems and mount them")
@@ -19,10 +20,15 @@ def b2(data):
 
 
 def whole(lib, result):
-    """The result decodes to its last pixel and is what its sidecar says; returns its digest."""
+    """The result decodes to its last pixel or frame and is what its sidecar says; returns its digest."""
     data = lib.bytes(result)
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
+    if result.endswith(".mp4"):
+        decoded = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", "pipe:0", "-f", "null", "-"], input=data,
+                                 stderr=subprocess.PIPE, timeout=60, check=False)
+        assert decoded.returncode == 0 and not decoded.stderr, decoded.stderr
+    else:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
     side = lib.sidecar(result)
     assert side["ymago"]["b2"] == b2(data), result
     assert side["generation_parameters"]["file_size_bytes"] == len(data), result

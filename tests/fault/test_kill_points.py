@@ -73,6 +73,44 @@ def test_while_a_prompt_is_worked_on(fake, libraries):
     assert twice <= n // 4  # only between the request and the stored answer
 
 
+def test_while_a_long_job_is_made(fake, libraries):
+    """Creation, handle, looks, download. A clip is dearer than what is repeated without being asked: it is
+    bought once, whatever dies when. Between the request and its handle nobody can know: then it is unknown."""
+    lib = libraries(fake=fake, tables={"budget": {"daily_usd": 1000, "monthly_usd": 1000, "bulk_count": 1000,
+                                                  "batch_auto_usd": 1000, "grace_seconds": 0},
+                                       "net": {"poll_interval_seconds": 0.05}})
+    shimmed = Shimmed(lib)
+    lib.mount()
+    lib.idle()
+    lib.umount()
+    n, untouched, unknown = 0, False, 0
+    while not untouched:
+        n += 1
+        assert n < 400
+        name, text = f"videos/v{n}.txt", f"filmed until point {n}"
+        assert shimmed.mount(kill=n, armed=False)
+        lib.idle()
+        shimmed.arm.touch()
+        save(lib, name, text)
+        wait_for(lambda: shimmed.dead() or finished(lib, name), what=lambda: (n, lib.log()))
+        if not shimmed.dead():
+            shimmed.idle_or_dead()
+        untouched = not shimmed.dead()
+        if untouched:
+            lib.kill()
+        else:
+            shimmed.buried()
+        lib.mount()
+        state = lib.wait_state(name, "done", "unknown", seconds=60)
+        unknown += state == "unknown"
+        assert fake.stats(log=False)["by_prompt"].get(text, 0) <= 1, f"bought twice at point {n}"
+        assert (name[:-4] + ".mp4" in results(lib, "videos")) == (state == "done")
+        nothing_torn(lib, "videos")
+        lib.umount()
+    print(f"{n - 1} points; unknown: {unknown}")
+    assert n > 12 and unknown <= 3
+
+
 def test_while_it_mounts_the_first_time(fake, libraries):
     """From an empty folder to a mount that has nothing left to do."""
     n, untouched = 0, False
