@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from faults import Journal, is_one_of, nothing_torn, results
+from faults import Journal, is_one_of, nothing_torn, results, whole
 from rig import wait_for
 from shimmed import Shimmed, finished, needs_shim, save
 
@@ -104,9 +104,13 @@ def test_while_a_long_job_is_made(fake, libraries):
         state = lib.wait_state(name, "done", "unknown", seconds=60)
         unknown += state == "unknown"
         assert fake.stats(log=False)["by_prompt"].get(text, 0) <= 1, f"bought twice at point {n}"
-        assert (name[:-4] + ".mp4" in results(lib, "videos")) == (state == "done")
-        nothing_torn(lib, "videos")
+        result = name[:-4] + ".mp4"
+        assert (result in results(lib, "videos")) == (state == "done")
+        if state == "done":
+            whole(lib, result)
         lib.umount()
+    lib.mount()
+    nothing_torn(lib, "videos")
     print(f"{n - 1} points; unknown: {unknown}")
     assert n > 12 and unknown <= 3
 
