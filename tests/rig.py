@@ -125,7 +125,7 @@ class Library:
                     "XDG_RUNTIME_DIR": str(self.base / "run"), "TZ": "UTC",
                     "XDG_CONFIG_HOME": str(self.base / "home/.config"),
                     "XDG_DATA_HOME": str(self.base / "home/.local/share")}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LD_PRELOAD"):
+        for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LD_PRELOAD"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
         if fake and key:

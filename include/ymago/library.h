@@ -120,6 +120,10 @@ struct ym_placer { /* blocking; called on worker threads only. The mount's goes 
 /* The plain one; ctx is a const struct ym_store. */
 extern const struct ym_placer ym_placer_plain;
 
+/* A copy of a staged file in the folder of path, whole and durable, under a hidden name (ret_name takes
+ * 64 bytes): for a target on another file system. */
+int ym_stage_beside(const struct ym_store *s, const char *staged, const char *path, char ret_name[static 64], struct ym_err *e);
+
 struct ym_library {
     const struct ym_store *store;
     const struct ym_placer *placer;

@@ -48,8 +48,9 @@ static int publish(const struct renaming *r, const char *path)
     e = place_child(f, r->to, r->newname, &to);
     if (e == 0)
         e = check_replaced(f, &to, &c);
-    if (e == 0 && renameat2(f->store->staging_fd, staged, to.dir, to.base,
-                            c.replace ? 0 : RENAME_NOREPLACE) < 0)
+    bool beside = c.beside[0] != 0; /* the target is on another file system */
+    if (e == 0 && renameat2(beside ? to.dir : f->store->staging_fd, beside ? c.beside : staged, to.dir,
+                            to.base, c.replace ? 0 : RENAME_NOREPLACE) < 0)
         e = -errno;
     if (e == 0)
         node_move(&f->nodes, r->from, r->name, r->to, r->newname);

@@ -78,15 +78,34 @@ static int copy_beside(const struct ym_store *s, const char *staged, int to, con
     return r;
 }
 
+static int stage_beside(const struct ym_store *s, const char *staged, int to, char ret_name[static 64],
+                        struct ym_err *e)
+{
+    snprintf(ret_name, 64, ".ymago-%s.part", ym_id_new(ym_wall_now()).s);
+    int r = copy_beside(s, staged, to, ret_name, e);
+    if (r < 0)
+        unlinkat(to, ret_name, 0);
+    return r;
+}
+
+int ym_stage_beside(const struct ym_store *s, const char *staged, const char *path,
+                    char ret_name[static 64], struct ym_err *e)
+{
+    const char *base;
+    YM_AUTOCLOSE int to = ym_store_parent(s, path, &base);
+    int r = to < 0 ? to : stage_beside(s, staged, to, ret_name, e);
+    return r < 0 ? disk_fail(e, -r, "place", path) : 0;
+}
+
 /* The target lies on another file system (something is mounted inside the library). */
 static int publish_across(const struct ym_store *s, const char *staged, int to, const char *base,
                           const struct ym_ident *replace, struct ym_err *e)
 {
     char temp[64];
-    snprintf(temp, sizeof(temp), ".ymago-%s.part", ym_id_new(ym_wall_now()).s);
-    int r = copy_beside(s, staged, to, temp, e);
-    if (r == 0)
-        r = rename_to(to, temp, to, base, replace);
+    int r = stage_beside(s, staged, to, temp, e);
+    if (r < 0)
+        return r;
+    r = rename_to(to, temp, to, base, replace);
     if (r < 0)
         unlinkat(to, temp, 0);
     else

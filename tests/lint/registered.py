@@ -29,6 +29,11 @@ def main(root):
     bad += compare("tests/fuzz/meson.build", targets, listed(fuzz / "meson.build", "fuzz_targets = ["))
     bad += [f"tests/fuzz/corpus/{t}: no file to replay" for t in targets
             if not any((fuzz / "corpus" / t).glob("[!.]*"))]
+    for suite in ("mount", "fault"):
+        build = root / "tests" / suite / "meson.build"
+        if build.is_file():
+            bad += compare(f"tests/{suite}/meson.build", [p.stem[5:] for p in build.parent.glob("test_*.py")],
+                           listed(build, f"{suite}_tests = ["))
     rooms = listed(src / "meson.build", "rooms = [") + ["main"]
     for room in sorted(p for p in src.iterdir() if p.is_dir()):
         if room.name not in rooms:

@@ -35,6 +35,10 @@ BAD_TEXTS = {  # text, what the note must say
     "undeclared webhook": ("---\nwebhook: https://example.com/x\n---\nan owl", ["webhook"]),
     "endpoint": ("---\nbase_url: https://evil.example\n---\nan owl", ["base_url"]),
     "key": ("---\napi_key: abc\n---\nan owl", ["api_key"]),
+    "front matter too long": ("---\n" + "tags: [a]\n" * 2000 + "---\nan owl", ["16384"]),
+    "refine": ("---\nrefine: 3\n---\nan owl", ["refine"]),
+    "last frame": ("---\nlast_frame: https://example.com/x.png\n---\nan owl", ["last_frame"]),
+    "missing include": ("---\ninclude: [style.txt]\n---\nan owl", ["style.txt"]),
     "output name with a path": ("---\noutput_filename: ../x\n---\nan owl", ["output_filename"]),
 }
 

@@ -343,6 +343,16 @@ def test_changed_folder_defaults_run_nothing(done, fake):
     done.sh("cp images/a.txt images/square/a.txt")
     done.wait("images/square/a.txt")
     assert fake.stats()["generations_asked"] == 1
+    done.sh("mkdir images/clear; echo 'negative_prompt = \"fog\"' >images/clear/folder.toml")
+    done.sh("cp images/a.txt images/clear/a.txt")
+    done.wait("images/clear/a.txt")
+    assert fake.stats()["generations_asked"] == 2
+    # Defaults that change nothing of the picture make no new request.
+    done.sh("mkdir images/same; cat images/folder.toml >images/same/folder.toml;"
+            "echo 'priority = \"high\"\nmax_usd = 1\ntags = [\"x\"]' >images/same/folder.toml")
+    done.sh("mkdir plain; mv images/folder.toml plain/; cp images/a.txt images/same/a.txt")
+    done.wait("images/same/a.txt")
+    assert fake.stats()["generations_asked"] == 2
 
 
 def test_deleted_pictures_stay_deleted_until_a_gesture(done, fake):

@@ -1,5 +1,6 @@
 """What may stand in a prompt file, what is sent for it, and what gestures on it do."""
 import base64
+import ctypes
 import io
 import json
 import os
@@ -47,6 +48,13 @@ def pictures(body):
 def put(lib, name, data):
     """A file by a process of its own."""
     lib.save(name, data)
+
+
+def exchange(a, b):
+    """renameat2(RENAME_EXCHANGE)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(-100, os.fsencode(a), -100, os.fsencode(b), 2) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
 
 
 # ---- the text and its front matter ----
@@ -189,6 +197,75 @@ def test_thought_parts_are_skipped(mount, fake):
     for name in "abc":
         assert mount.make(f"images/{name}.txt", f"picture {name}") == [f"images/{name}.jpg"]
     assert mount.listing() == sorted(f"{n}.{e}" for n in "abc" for e in ("txt", "jpg", "jpg.json"))
+
+
+def test_included_texts(mount, fake):
+    mount.sh("mkdir -p images/styles; echo 'in oil, by night ' >images/styles/oil.log; echo 'a red sky' >sky.log")
+    mount.make("images/a.txt", "---\ninclude: [styles/oil.log, sky.log]\n---\na harbour")
+    assert texts(only(fake)) == ["in oil, by night\n\na red sky\n\na harbour"]
+    assert mount.sidecar("images/a.jpg")["prompt"] == "in oil, by night\n\na red sky\n\na harbour"
+    mount.sh("cp images/a.txt images/b.txt")
+    mount.wait("images/b.txt")
+    assert fake.stats()["generations_asked"] == 1
+    # Another included text: nothing happens by itself, a copy is a new request.
+    mount.sh("echo 'in ink' >images/styles/oil.log; touch images/a.txt")
+    mount.idle()
+    assert fake.stats()["generations_asked"] == 1
+    mount.sh("cp images/a.txt images/c.txt")
+    mount.wait("images/c.txt")
+    assert texts(sent(fake)[1]) == ["in ink\n\na red sky\n\na harbour"]
+
+
+def test_the_default_model_from_the_environment(libraries, fake):
+    lib = libraries(fake=fake, env={"YMAGO_IMAGE_MODEL": "gemini-3-pro-image"})
+    lib.mount()
+    lib.make("images/a.txt", "a")
+    assert "gemini-3-pro-image" in fake.stats()["log"][0]["path"]
+
+
+def test_typing_is_waited_out(mount, fake):
+    """Saves in quick succession are one wish: the last text."""
+    mount.save("images/p.txt", "a")
+    for text in ("a light", "a lighthouse", "a lighthouse in", "a lighthouse in the fog"):
+        mount.save("images/p.txt", text)
+        mount.noticed()
+    mount.wait("images/p.txt")
+    mount.idle()
+    asked = fake.stats()["by_prompt"]
+    assert asked.pop("a lighthouse in the fog") == 1
+    assert list(asked) in ([], ["a"])  # the first may have been a wish of its own
+
+
+def test_a_move_to_another_kind_is_another_wish(mount, fake):
+    mount.make("images/p.txt", "a lighthouse")
+    mount.sh("mv images/p.txt videos/")
+    assert mount.wait("videos/p.txt") == ["videos/p.mp4"]
+    mount.sh("mv videos/p.txt images/")
+    mount.idle()
+    assert mount.state("images/p.txt") == "done"
+    assert fake.stats()["by_prompt"] == {"a lighthouse": 2}  # a picture and a clip
+
+
+def test_a_folder_that_becomes_a_kind_folder(mount, fake):
+    mount.sh("mkdir -p texts-of-mine/deep; echo 'a lighthouse' >texts-of-mine/deep/a.txt; echo 'a harbour' >texts-of-mine/b.txt")
+    mount.idle()
+    assert fake.stats()["requests"] == 0
+    mount.sh("mv texts-of-mine images/mine")
+    mount.wait_exists("images/mine/deep/a.jpg")
+    mount.wait_exists("images/mine/b.jpg")
+    mount.sh("mv images/mine images/yours")
+    mount.idle()
+    assert fake.stats()["by_prompt"] == {"a lighthouse": 1, "a harbour": 1}
+
+
+def test_exchanged_prompts(mount, fake):
+    mount.make("images/a.txt", "a lighthouse")
+    mount.make("images/b.txt", "a harbour")
+    one, two = mount.bytes("images/a.jpg"), mount.bytes("images/b.jpg")
+    exchange(mount.path("images/a.txt"), mount.path("images/b.txt"))
+    wait_for(lambda: mount.bytes("images/a.jpg") == two and mount.bytes("images/b.jpg") == one)
+    mount.idle()
+    assert fake.stats()["generations_asked"] == 2
 
 
 # ---- several results ----

@@ -12,6 +12,7 @@ void facts_free(struct facts *f)
     cJSON_Delete(f->fields);
     free(f->prompt);
     ym_refs_free(f->refs, f->nrefs);
+    free(f->includes);
     free(f);
 }
 
@@ -47,14 +48,25 @@ static int folders_read(const struct ym_store *s, const char *path, struct folde
 }
 
 /* What of the defaults belongs to the identity: that which changes the output. */
+static bool is_identity(const char *name)
+{
+    static const char *const own_place[] = {"prompt", "negative_prompt", "model", "image_model", "video_model",
+                                            "audio_model", "sfx_model", "text_model", "provider", "references",
+                                            "workflow", "include", NULL};
+    const struct ym_field *d = ym_field_find(name);
+    for (size_t i = 0; own_place[i]; i++)
+        if (strcmp(own_place[i], name) == 0)
+            return true;
+    return d && d->in_request;
+}
+
 static char *defaults_canonical(const cJSON *fields)
 {
     YM_AUTOJSON cJSON *only = cJSON_CreateObject();
     const cJSON *f;
     cJSON_ArrayForEach(f, fields)
     {
-        const struct ym_field *d = ym_field_find(f->string);
-        if (d && d->in_request)
+        if (is_identity(f->string))
             cJSON_AddItemToObject(only, f->string, cJSON_Duplicate(f, true));
     }
     return ym_json_canonical(only);
@@ -100,6 +112,56 @@ static int parameters_parse(struct facts *f, struct ym_span *body, cJSON **field
     return 0;
 }
 
+/* A text of the library, beside the prompt or by its path from the root. */
+static int include_read(struct facts *f, const char *path, struct ym_file_facts *ret)
+{
+    const char *base = strrchr(f->path, '/');
+    YM_AUTOFREE char *beside = ym_asprintf("%.*s%s", base ? (int)(base + 1 - f->path) : 0, f->path, path);
+    char shown[96];
+    int r = ym_library_read(f->e->p.store, beside, ret, &f->err);
+    if (r == 0 && !ret->exists) {
+        ym_file_facts_fini(ret);
+        r = ym_library_read(f->e->p.store, path, ret, &f->err);
+    }
+    if (r == 0 && !(ret->exists && ret->regular)) {
+        ym_file_facts_fini(ret);
+        r = ym_fail(&f->err, YM_INVALID, ENOENT, "include: there is no text %s in the library.",
+                    ym_text_show(path, shown, sizeof(shown)));
+    }
+    return r;
+}
+
+/* The included texts stand before the prompt; their bytes are part of its identity. */
+static int includes_read(struct facts *f)
+{
+    const cJSON *list = ym_json_get(f->fields, "include"), *item;
+    YM_AUTOBUF struct ym_buf all;
+    ym_buf_init(&all, YM_PROMPT_MAX);
+    cJSON_ArrayForEach(item, list)
+    {
+        struct ym_file_facts text = {0};
+        int r = cJSON_IsString(item) ? include_read(f, item->valuestring, &text) : 0;
+        if (r < 0)
+            return r;
+        r = text_check(&text, &f->err);
+        size_t len = text.len;
+        const char *s = r == 0 && text.bytes ? ym_text_trim(text.bytes, &len) : "";
+        f->includes = ym_realloc(f->includes, (f->nincludes + 1) * sizeof(*f->includes));
+        f->includes[f->nincludes++] = text.b2;
+        if (r == 0 && (ym_buf_add(&all, s, len) < 0 || ym_buf_adds(&all, "\n\n") < 0))
+            r = ym_fail(&f->err, YM_INVALID, EFBIG, "include: the texts are longer than 1 MiB together.");
+        ym_file_facts_fini(&text);
+        if (r < 0)
+            return r;
+    }
+    if (f->nincludes) {
+        char *whole = ym_asprintf("%s%s", all.data ? all.data : "", f->prompt);
+        free(f->prompt);
+        f->prompt = whole;
+    }
+    return 0;
+}
+
 static int text_parse(struct facts *f, const cJSON *folder_fields)
 {
     struct ym_span head, body;
@@ -120,7 +182,7 @@ static int text_parse(struct facts *f, const cJSON *folder_fields)
     f->prompt = len || !in_front ? ym_strndup(text, len) : ym_strdup(in_front);
     if (!*f->prompt)
         return ym_fail(&f->err, YM_INVALID, EINVAL, "The prompt is empty below the front matter: write what you want to see.");
-    return 0;
+    return includes_read(f);
 }
 
 /* References by the fields that name them; an edited source_image_url goes before. */
@@ -262,10 +324,12 @@ static int refs_read(struct facts *f)
 
 static void identify(struct facts *f, const char *defaults)
 {
-    YM_AUTOFREE struct ym_digest *d = ym_alloc_array(f->nrefs + 1, sizeof(*d));
+    YM_AUTOFREE struct ym_digest *d = ym_alloc_array(f->nrefs + f->nincludes + 1, sizeof(*d));
     for (size_t i = 0; i < f->nrefs; i++)
         d[i] = f->refs[i].b2;
-    f->s = ym_identity_source(f->kind, f->file.bytes, f->file.len, d, f->nrefs, defaults);
+    for (size_t i = 0; i < f->nincludes; i++)
+        d[f->nrefs + i] = f->includes[i];
+    f->s = ym_identity_source(f->kind, f->file.bytes, f->file.len, d, f->nrefs + f->nincludes, defaults);
     f->n = f->name.n ? f->name.n : (int)ym_json_int_or(f->fields, "n", 1);
     f->variation = ym_json_int_or(f->fields, "variation", 0);
 }

@@ -59,6 +59,8 @@ struct facts {
     char *prompt;                 /* trimmed text */
     struct ym_ref *refs;
     size_t nrefs;
+    struct ym_digest *includes;   /* of the included texts */
+    size_t nincludes;
     struct ym_digest refs_b2;     /* over the reference digests; zero = none */
     struct ym_digest s;
     int n;

@@ -287,6 +287,14 @@ static int declared(const struct ym_engine *e, const cJSON *fields, const char *
                    field, ym_text_show(want, shown, sizeof(shown)), section);
 }
 
+/* What this program cannot do is said before anything is paid for, never passed over. */
+static int able(const cJSON *fields, struct ym_err *err)
+{
+    if (ym_json_get(fields, "refine"))
+        return ym_fail(err, YM_INVALID, EINVAL, "refine: rounds of judging are not available yet: take the line out.");
+    return 0;
+}
+
 /* Settings that were pasted along with a text and that this model does not know are left out. */
 static bool optional_dropped(const cJSON *fields, struct ym_request *q)
 {
@@ -304,7 +312,9 @@ int resolve_request(struct ym_engine *e, enum ym_kind kind, const char *prompt, 
     struct ym_request q = {.kind = kind, .variation = variation};
     struct ym_model mem;
     struct ym_call call;
-    int r = declared(e, fields, "destination", "destinations", err);
+    int r = able(fields, err);
+    if (r == 0)
+        r = declared(e, fields, "destination", "destinations", err);
     if (r == 0)
         r = declared(e, fields, "webhook", "webhooks", err);
     if (r == 0)

@@ -80,7 +80,8 @@ static bool scan_file(void *ctx, const struct ym_scan_file *f)
     if (f->name.cls != YM_NM_PROMPT && f->name.cls != YM_NM_DOCUMENT)
         return true;
     int64_t made = f->ident.btime_ns / 1000000;
-    if (made > s->e->mounted_at.ms && made <= engine_wall(s->e).ms && s->e->p.mounted)
+    bool noticed = s->e->p.mounted && !(s->why & WHY_MOVED); /* in a folder that moved all are looked at */
+    if (noticed && made > s->e->mounted_at.ms && made <= engine_wall(s->e).ms)
         return true; /* made since the mount: noticed there (a clock set back makes others look younger) */
     if (ym_name_get(s->reader, f->path, &n) == 0) {
         bool same = ident_same(&n.ident, &f->ident) && !(s->why & WHY_MOVED);

@@ -402,10 +402,10 @@ static int answer(int r, const char *path, struct ym_err *e)
     return 0;
 }
 
-static int place_publish(void *ctx, const char *staged, const char *path,
-                         const struct ym_ident *replace, struct ym_err *e)
+/* One rename through the mount; 1 as ask(). beside: a copy in the target's folder, or NULL. */
+static int publish_through(struct ym_publisher *p, const char *staged, const char *path, const char *beside,
+                           const struct ym_ident *replace, struct ym_err *e)
 {
-    struct ym_publisher *p = ctx;
     YM_AUTOFREE struct order *o = ym_alloc(sizeof(*o));
     int r = order_path(o, path, e);
     if (r < 0)
@@ -420,7 +420,38 @@ static int place_publish(void *ctx, const char *staged, const char *path,
         o->check.replace = true;
         o->check.ident = *replace;
     }
-    r = ask(p, o);
+    if (beside)
+        snprintf(o->check.beside, sizeof(o->check.beside), "%s", beside);
+    return ask(p, o);
+}
+
+/* Another file system lies below that folder: a hidden copy beside the target takes the last step. */
+static int publish_across(struct ym_publisher *p, const char *staged, const char *path,
+                          const struct ym_ident *replace, struct ym_err *e)
+{
+    char temp[64];
+    const char *base;
+    int r = ym_stage_beside(p->store, staged, path, temp, e);
+    if (r < 0)
+        return r;
+    r = publish_through(p, staged, path, temp, replace, e);
+    if (r == 0) {
+        ym_staging_remove(p->store, staged); /* if that fails, recovery removes it */
+        return 0;
+    }
+    YM_AUTOCLOSE int dir = ym_store_parent(p->store, path, &base);
+    if (dir >= 0)
+        unlinkat(dir, temp, 0);
+    return r;
+}
+
+static int place_publish(void *ctx, const char *staged, const char *path,
+                         const struct ym_ident *replace, struct ym_err *e)
+{
+    struct ym_publisher *p = ctx;
+    int r = publish_through(p, staged, path, NULL, replace, e);
+    if (r == -EXDEV)
+        r = publish_across(p, staged, path, replace, e);
     if (r != 1)
         return answer(r, path, e);
     r = ym_placer_plain.publish(plain_ctx(p), staged, path, replace, e);

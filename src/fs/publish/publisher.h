@@ -16,6 +16,7 @@ struct publish_check {
     struct ym_ident ident; /* what must be there */
     uint32_t generation;   /* and how often it had been written when it was asked */
     bool known;            /* generation is valid */
+    char beside[64];       /* not "": the copy beside the target that is renamed instead of the staged file */
 };
 /* What was asked for `token` at `path`, or for the removal of `path` (token NULL). -ENOENT. */
 int publisher_asked(struct ym_publisher *p, const char *token, const char *path,
