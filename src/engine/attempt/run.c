@@ -402,68 +402,7 @@ void runs_tick(struct ym_engine *e)
     run_reap(e);
 }
 
-/* ---- the template that a request names is read before its first step ---- */
-struct template {
-    struct run *run;
-    char *text;
-    size_t len;
-    struct ym_err err;
-};
-
-static const struct ym_ref *template_ref(const struct run *run)
-{
-    for (size_t i = 0; i < run->req.nrefs; i++)
-        if (run->req.refs[i].role == YM_REF_WORKFLOW)
-            return &run->req.refs[i];
-    return NULL;
-}
-
-static void template_work(void *ctx)
-{
-    struct template *t = ctx;
-    workflow_read(t->run->e->p.store, template_ref(t->run), &t->text, &t->len, &t->err);
-}
-
-static void template_done(struct ym_engine *e, void *ctx)
-{
-    struct template *t = ctx;
-    struct run *run = t->run;
-    run->inflight--;
-    if (run->ended)
-        return;
-    if (t->err.cls != YM_OK) {
-        run_fail(e, run, &t->err);
-        return;
-    }
-    run->workflow = ym_steal(&t->text);
-    run->workflow_len = t->len;
-    run_step(e, run, NULL);
-}
-
-static void template_free(void *ctx)
-{
-    struct template *t = ctx;
-    free(t->text);
-    free(t);
-}
-
-/* The first step; true when it was put off until the template is read. */
-static bool template_first(struct ym_engine *e, struct run *run)
-{
-    static const struct task_ops ops = {template_work, template_done, template_free};
-    if (run->workflow || !template_ref(run))
-        return false;
-    struct template *t = ym_alloc(sizeof(*t));
-    t->run = run;
-    run->inflight++;
-    if (run->row.paying && !run->row.has_handle) { /* nothing was sent yet */
-        run->row.paying = false;
-        run_row_save(e, run);
-    }
-    engine_task_after(e, &ops, t, true);
-    return true;
-}
-
+/* ---- beginnings ---- */
 void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_t attempt, ym_money reserved)
 {
     struct run *run = run_new(e, r, l);
@@ -471,7 +410,7 @@ void run_start(struct ym_engine *e, struct ym_job_row *r, struct lane *l, int64_
     run->reserved = reserved;
     run->since = engine_mono(e);
     run->row.state = job_advance(run->row.state, JE_SENT);
-    if (!template_first(e, run))
+    if (!run_template_first(e, run))
         run_step(e, run, NULL);
 }
 
@@ -501,7 +440,7 @@ void run_resume(struct ym_engine *e, struct ym_job_row *r)
         ym_json_parse(r->driver_state, strlen(r->driver_state), 65536, &run->state, NULL);
     run->waiting = true; /* stepped by the first round: nothing is sent before the thread runs */
     run->wake = engine_mono(e);
-    if (template_first(e, run))
+    if (run_template_first(e, run))
         run->waiting = false;
 }
 

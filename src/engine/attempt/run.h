@@ -75,6 +75,9 @@ void run_reap(struct ym_engine *e);
 void run_discard_media(struct run *run);
 void attempt_end(struct ym_engine *e, struct run *run, int status, ym_money actual, const struct ym_err *why);
 
+/* template.c: true when the first step was put off until the template is read; it follows by itself. */
+bool run_template_first(struct ym_engine *e, struct run *run);
+
 /* finish.c: run->now says DONE. */
 void run_finish(struct ym_engine *e, struct run *run);
 
